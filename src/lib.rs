@@ -3,7 +3,14 @@
 #![forbid(unsafe_code)]
 
 mod bucket;
+mod cancel;
+mod clock;
+mod queue;
 mod rate;
+mod rate_limiter;
+mod turnstile;
 
 pub use bucket::{ExceedsBurst, Take, TokenBucket};
+pub use cancel::{CancelToken, Stopped};
 pub use rate::{InvalidLimit, Rate};
+pub use rate_limiter::{AcquireError, RateLimiter};

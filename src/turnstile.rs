@@ -1,0 +1,352 @@
+//! Where threads wait in line for something that is handed out in the order of arrival.
+//!
+//! This is the one place in the crate where a thread waits for several things at once: its turn, an instant, its
+//! deadline, and a cancel. The rate limiter is a turnstile over a token bucket, the in-flight cap one over a count;
+//! what they hand out is a [`Supply`], which is pure.
+//!
+//! One mutex guards the supply and the queue. Each waiter has a condvar of its own, so that a wake-up reaches the one
+//! it is meant for.
+//!
+//! # Invariants
+//!
+//! 1. *First come, first served.* Units go to the head of the queue and to nobody else: who arrives while someone
+//!    waits goes to the end, and `try_acquire` fails. So a head that wants many units blocks all behind it, and is
+//!    never starved by them.
+//! 2. *Units are taken when they are there.* `serve` takes them under the lock, at an instant read under the lock.
+//!    Nothing is reserved for later; so whoever gives up has nothing to give back.
+//! 3. *Whoever holds the lock serves whom it can.* `serve` runs at every event that can make the head's units appear:
+//!    time that has passed, something given back, another supply, a head that has left. Whoever notices serves all
+//!    who are due, so a thread that is slow to wake holds up nobody but itself.
+//! 4. *The head, and only the head, watches the clock.* It waits no longer than to the instant at which its units are
+//!    due. Whoever becomes head is notified, and takes the watch over. So a grant costs one wake-up, however many
+//!    wait.
+//!
+//! # No wake-up is lost
+//!
+//! A waiter looks at its verdict, the cancel flag, the supply and the clock under the mutex, and the condvar lets go of
+//! the mutex in the same step in which it falls asleep. What can change in between is:
+//!
+//! * *its verdict*, which is written under the mutex and followed by a notify;
+//! * *who is head*, and *the supply*: the same (invariants 3 and 4);
+//! * *the cancel flag*, which is not guarded by this mutex. Hence [`Waiter::interrupt`] locks the mutex before it
+//!   notifies: either the waiter is not asleep yet and sees the flag, or it is asleep and hears the notify. (To notify
+//!   without the lock would be lost between the look and the sleep.)
+//! * *its deadline*, which is a bound of the wait itself.
+//!
+//! # No registration is lost
+//!
+//! A waiter registers with its token under the mutex, before its first wait. If the token has been cancelled, the
+//! registration is refused, and it leaves. If it is cancelled later, `interrupt` is called, see above.
+//!
+//! # A verdict stands
+//!
+//! When a grant and a cancel come together, the order in which they took the lock decides. One who has been granted
+//! its units is told so even if the flag has been raised since; its caller looks at the flag before it acts. One who
+//! leaves serves those behind it, so that a baton that was meant for it is not dropped (golang/go#37852).
+//!
+//! # Lock order
+//!
+//! Turnstile, then cancel node. [`CancelToken::cancel`] holds no lock when it interrupts.
+
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Instant;
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
+
+use crate::cancel::{CancelToken, Interrupt};
+use crate::clock::Clock;
+use crate::queue::{Queue, Ticket};
+
+/// What is handed out at a turnstile. Pure: it is told the time.
+pub(crate) trait Supply: Send + 'static {
+    /// Why a number of units could never be had at once.
+    type TooMany: Copy + Send + Sync + 'static;
+
+    /// Whether so many units could ever be had at once.
+    fn check(&self, units: u32) -> Result<(), Self::TooMany>;
+
+    /// When so many units will have been handed out, each as soon as it is there; `now` or earlier if they are there.
+    /// Nothing if no time can be told: they come when someone gives units back. (More than [`check`](Supply::check)
+    /// allows may be asked for: several waiters' units together.)
+    fn due(&mut self, units: u64, now: Instant) -> Option<Instant>;
+
+    /// Hands out units that are due.
+    fn take(&mut self, units: u32, now: Instant);
+}
+
+/// Why a turnstile handed out nothing. Nothing was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Denied<T> {
+    Cancelled,
+    /// The deadline has passed, or the units cannot be there before it.
+    DeadlineExceeded,
+    TooMany(T),
+}
+
+type Verdict<S> = Result<Instant, Denied<<S as Supply>::TooMany>>;
+
+/// See the module's documentation.
+pub(crate) struct Turnstile<S: Supply> {
+    clock: Clock,
+    state: Mutex<State<S>>,
+    /// For those who register with a token.
+    me: Weak<Turnstile<S>>,
+}
+
+struct State<S: Supply> {
+    supply: S,
+    queue: Queue<Arc<Waiter<S>>>,
+    /// Notifies sent, for the test of invariant 4.
+    #[cfg(test)]
+    wake_ups: usize,
+}
+
+struct Waiter<S: Supply> {
+    turnstile: Weak<Turnstile<S>>,
+    deadline: Option<Instant>,
+    /// Written and read under the turnstile's lock; whoever writes it takes the waiter out of the queue.
+    verdict: OnceLock<Verdict<S>>,
+    changed: Condvar,
+}
+
+impl<S: Supply> Turnstile<S> {
+    pub(crate) fn new(supply: S, clock: Clock) -> Arc<Turnstile<S>> {
+        let state = State {
+            supply,
+            queue: Queue::new(),
+            #[cfg(test)]
+            wake_ups: 0,
+        };
+        Arc::new_cyclic(|me| Turnstile {
+            clock,
+            state: Mutex::new(state),
+            me: me.clone(),
+        })
+    }
+
+    /// Takes units if they are there and nobody waits.
+    pub(crate) fn try_acquire(&self, units: u32) -> Option<Instant> {
+        self.state.lock().take_at_once(units, self.clock.now())
+    }
+
+    /// Waits in line for units. Returns the instant at which they were taken.
+    ///
+    /// Fails at once if so many can never be had, or cannot be there before the deadline, everyone ahead counted.
+    pub(crate) fn acquire(&self, units: u32, cancel: &CancelToken, deadline: Option<Instant>) -> Verdict<S> {
+        let mut state = self.state.lock();
+        if cancel.check_flag().is_err() {
+            return Err(Denied::Cancelled);
+        }
+        state.supply.check(units).map_err(Denied::TooMany)?;
+        let now = self.clock.now();
+        if is_over(deadline, now) {
+            return Err(Denied::DeadlineExceeded);
+        }
+        match state.take_at_once(units, now) {
+            Some(taken_at) => Ok(taken_at),
+            None => self.wait_in_line(state, units, cancel, deadline, now),
+        }
+    }
+
+    fn wait_in_line(
+        &self,
+        mut state: MutexGuard<'_, State<S>>,
+        units: u32,
+        cancel: &CancelToken,
+        deadline: Option<Instant>,
+        now: Instant,
+    ) -> Verdict<S> {
+        let in_all = state.queue.wanted().saturating_add(u64::from(units));
+        if is_too_late(state.supply.due(in_all, now), deadline) {
+            return Err(Denied::DeadlineExceeded);
+        }
+        let waiter = Arc::new(Waiter {
+            turnstile: self.me.clone(),
+            deadline,
+            verdict: OnceLock::new(),
+            changed: Condvar::new(),
+        });
+        let Ok(_registration) = cancel.register(waiter.clone()) else {
+            return Err(Denied::Cancelled);
+        };
+        let ticket = state.queue.join(units, waiter.clone());
+        loop {
+            let now = self.clock.now();
+            state.serve(now);
+            if let Some(verdict) = waiter.verdict.get() {
+                return *verdict;
+            }
+            if cancel.check_flag().is_err() {
+                return state.give_up(ticket, Denied::Cancelled, now);
+            }
+            if is_over(deadline, now) {
+                return state.give_up(ticket, Denied::DeadlineExceeded, now);
+            }
+            let wake_at = earlier(state.watch_of(ticket, now), deadline);
+            self.clock.wait(&waiter.changed, &mut state, wake_at);
+        }
+    }
+
+    /// Changes the supply, or only looks at it, and then serves whom that lets pass. Those whose wait has become
+    /// hopeless are told so at once.
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut S, Instant) -> R) -> R {
+        let mut state = self.state.lock();
+        let now = self.clock.now();
+        let result = change(&mut state.supply, now);
+        state.dismiss_the_hopeless(now);
+        state.serve(now);
+        state.wake_head();
+        result
+    }
+
+    /// Looks at the supply, and changes nothing.
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&mut S, Instant) -> R) -> R {
+        let mut state = self.state.lock();
+        let now = self.clock.now();
+        look(&mut state.supply, now)
+    }
+
+    /// Puts something back into the supply, and hands it on to whoever is next.
+    pub(crate) fn give_back(&self, give_back: impl FnOnce(&mut S)) {
+        let mut state = self.state.lock();
+        give_back(&mut state.supply);
+        if !state.queue.is_empty() {
+            state.serve(self.clock.now());
+        }
+    }
+
+    /// How many wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.state.lock().queue.len()
+    }
+}
+
+impl<S: Supply> State<S> {
+    fn take_at_once(&mut self, units: u32, now: Instant) -> Option<Instant> {
+        let there = self.queue.is_empty() && self.is_there(units, now);
+        there.then(|| {
+            self.supply.take(units, now);
+            now
+        })
+    }
+
+    fn is_there(&mut self, units: u32, now: Instant) -> bool {
+        self.supply.check(units).is_ok()
+            && self
+                .supply
+                .due(u64::from(units), now)
+                .is_some_and(|due| due <= now)
+    }
+
+    /// Grants their units to all at the front of the queue whose units are there. Invariant 3.
+    fn serve(&mut self, now: Instant) {
+        let mut served = false;
+        while let Some((ticket, units, _)) = self.queue.head() {
+            if !self.is_there(units, now) {
+                break;
+            }
+            self.supply.take(units, now);
+            self.settle(ticket, Ok(now));
+            served = true;
+        }
+        if served {
+            self.pass_the_watch(now);
+        }
+    }
+
+    /// When the holder of this ticket must look at the clock for the queue's sake: invariant 4.
+    fn watch_of(&mut self, ticket: Ticket, now: Instant) -> Option<Instant> {
+        match self.queue.head() {
+            Some((head, units, _)) if head == ticket => self.supply.due(u64::from(units), now),
+            _ => None,
+        }
+    }
+
+    /// There is a new head: if it is time that brings its units, it must watch the clock.
+    fn pass_the_watch(&mut self, now: Instant) {
+        let units = self.queue.head().map(|(_, units, _)| units);
+        if units.is_some_and(|units| self.supply.due(u64::from(units), now).is_some()) {
+            self.wake_head();
+        }
+    }
+
+    fn wake_head(&mut self) {
+        if let Some((_, _, head)) = self.queue.head() {
+            head.changed.notify_one();
+            #[cfg(test)]
+            {
+                self.wake_ups += 1;
+            }
+        }
+    }
+
+    /// Takes a waiter out of the queue and tells it why.
+    fn settle(&mut self, ticket: Ticket, verdict: Verdict<S>) {
+        if let Some(waiter) = self.queue.leave(ticket) {
+            // The first verdict stands; there is no second, since it has left the queue.
+            let _ = waiter.verdict.set(verdict);
+            waiter.changed.notify_one();
+            #[cfg(test)]
+            {
+                self.wake_ups += 1;
+            }
+        }
+    }
+
+    /// One leaves without its units; if it was the head, the next one is.
+    fn give_up(&mut self, ticket: Ticket, why: Denied<S::TooMany>, now: Instant) -> Verdict<S> {
+        let was_head = self.queue.head().is_some_and(|(head, _, _)| head == ticket);
+        self.queue.leave(ticket);
+        if was_head {
+            self.serve(now);
+            self.pass_the_watch(now);
+        }
+        Err(why)
+    }
+
+    /// After a change: those who want more than can ever be had, or whose units cannot come before their deadline.
+    fn dismiss_the_hopeless(&mut self, now: Instant) {
+        let mut hopeless = Vec::new();
+        let mut ahead = 0_u64;
+        for (ticket, units, waiter) in self.queue.iter() {
+            let in_all = ahead.saturating_add(u64::from(units));
+            if let Err(too_many) = self.supply.check(units) {
+                hopeless.push((ticket, Denied::TooMany(too_many)));
+            } else if is_too_late(self.supply.due(in_all, now), waiter.deadline) {
+                hopeless.push((ticket, Denied::DeadlineExceeded));
+            } else {
+                ahead = in_all;
+            }
+        }
+        for (ticket, why) in hopeless {
+            self.settle(ticket, Err(why));
+        }
+    }
+}
+
+impl<S: Supply> Interrupt for Waiter<S> {
+    fn interrupt(&self) {
+        if let Some(turnstile) = self.turnstile.upgrade() {
+            drop(turnstile.state.lock());
+            self.changed.notify_one();
+        }
+    }
+}
+
+fn is_over(deadline: Option<Instant>, now: Instant) -> bool {
+    deadline.is_some_and(|deadline| deadline <= now)
+}
+
+fn is_too_late(due: Option<Instant>, deadline: Option<Instant>) -> bool {
+    due.zip(deadline).is_some_and(|(due, deadline)| due > deadline)
+}
+
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+#[cfg(test)]
+mod tests;
