@@ -1,0 +1,219 @@
+//! What can go wrong with a request, a run, and the settings.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use ureq::http::{HeaderMap, StatusCode};
+
+/// Why a run ended, or, with [`keep_going`](crate::Builder::keep_going), why one id failed.
+///
+/// The text says what was being done to which id and what came back; what lies behind it is in
+/// [`source`](StdError::source), and not repeated.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    id: Option<String>,
+    attempt: u32,
+    sent: Sent,
+    head: Option<(StatusCode, HeaderMap)>,
+    text: String,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// The kinds of [`Error`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The run's [`CancelToken`](crate::CancelToken) was cancelled.
+    Cancelled,
+    /// The run's deadline has passed, or would pass before the next id gets its token.
+    DeadlineExceeded,
+    /// An id that cannot stand in a URL. Nothing was sent for it.
+    InvalidId,
+    /// The closure of [`from_requests`](crate::FanOutClient::from_requests) made a request that cannot be sent.
+    InvalidRequest,
+    /// The host has no address, or none could be looked up.
+    NameLookup,
+    /// No address of the host could be connected to.
+    Connect,
+    /// The TLS handshake failed: a certificate that does not hold, for instance.
+    Tls,
+    /// A timeout passed; the text names which.
+    Timeout,
+    /// The connection broke before the response's head had come.
+    Disconnected,
+    /// The response is not valid HTTP, or its head is larger than
+    /// [`MAX_HEAD`](crate::MAX_HEAD).
+    InvalidResponse,
+    /// A status that is not a success: see [`Error::status`] and [`Error::headers`].
+    Status,
+    /// A redirect that was not followed: one too many, to nowhere, or from https to http.
+    Redirect,
+    /// The connection broke, or ended short, inside the body.
+    TruncatedBody,
+    /// The body is larger than [`max_body`](crate::Builder::max_body).
+    BodyTooLarge,
+    /// The body is not in the encoding (gzip) that the response names.
+    Decode,
+    /// The operating system refused to start even one worker thread.
+    Thread,
+}
+
+/// How much of a request has gone out, as far as the client can know: whether it is safe to send it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Sent {
+    /// No byte of the last try was written.
+    Never,
+    /// Some of it was written, and no head came back: the server may have acted on it.
+    Maybe,
+    /// A head came back.
+    Yes,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, text: impl Into<String>) -> Error {
+        Error(Box::new(Inner {
+            kind,
+            id: None,
+            attempt: 0,
+            sent: Sent::Never,
+            head: None,
+            text: text.into(),
+            source: None,
+        }))
+    }
+
+    pub(crate) fn about(mut self, id: &str, attempt: u32) -> Error {
+        self.0.id = Some(id.to_owned());
+        self.0.attempt = attempt;
+        self
+    }
+
+    pub(crate) fn sent_as(mut self, sent: Sent) -> Error {
+        self.0.sent = sent;
+        self
+    }
+
+    pub(crate) fn answered(mut self, head: Option<(StatusCode, HeaderMap)>) -> Error {
+        self.0.head = head;
+        self
+    }
+
+    pub(crate) fn caused_by(mut self, source: Option<Box<dyn StdError + Send + Sync>>) -> Error {
+        self.0.source = source;
+        self
+    }
+
+    /// What kind of error this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The id that it is about, as it was written in the request, if it is about one.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.0.id.as_deref()
+    }
+
+    /// Which try of the id failed: 1 for the first; 0 if the error is about no id.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.0.attempt
+    }
+
+    /// The status that came back, if a head came back.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        self.0.head.as_ref().map(|(status, _)| *status)
+    }
+
+    /// The headers that came back, if a head came back.
+    #[must_use]
+    pub fn headers(&self) -> Option<&HeaderMap> {
+        self.0.head.as_ref().map(|(_, headers)| headers)
+    }
+
+    /// How much of the last try has gone out.
+    #[must_use]
+    pub fn sent(&self) -> Sent {
+        self.0.sent
+    }
+}
+
+/// `id 7: the server answered 500 Internal Server Error`
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(id) = self.id() {
+            // Escaped, so that an id cannot write to a terminal what it likes.
+            write!(f, "id {}: ", id.escape_debug())?;
+        }
+        f.write_str(&self.0.text)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("id", &self.0.id)
+            .field("attempt", &self.0.attempt)
+            .field("status", &self.status())
+            .field("sent", &self.0.sent)
+            .field("text", &self.0.text)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_ref().map(|source| &**source as _)
+    }
+}
+
+/// `never`, `maybe`, `yes`.
+impl fmt::Display for Sent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Sent::Never => "never",
+            Sent::Maybe => "maybe",
+            Sent::Yes => "yes",
+        })
+    }
+}
+
+/// A setting that no client can be built with. The text names the setting, the value, and what would be right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildError {
+    setting: &'static str,
+    text: String,
+}
+
+impl BuildError {
+    pub(crate) fn new(
+        setting: &'static str,
+        value: impl fmt::Display,
+        right: impl fmt::Display,
+    ) -> BuildError {
+        BuildError {
+            setting,
+            text: format!("{setting} is {value}: {right}"),
+        }
+    }
+
+    /// The setting at fault, by the name of the method that sets it: `"burst"`, `"max_in_flight"`, `"url"` …
+    #[must_use]
+    pub fn setting(&self) -> &'static str {
+        self.setting
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl StdError for BuildError {}

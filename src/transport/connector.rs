@@ -1,0 +1,195 @@
+//! The outermost transport: what ureq writes to and reads from, and how a connection goes from one exchange to the
+//! next.
+//!
+//! # How a connection changes hands
+//!
+//! ureq's own pool is set to hold nothing, so it asks for a connection with every request. It gets the one that the
+//! exchange took from ours, or a new one; either way it is tied to the exchange's tether by then. Whether it may be
+//! used again, only ureq knows: it depends on the headers, and on where the body ended. ureq tells nobody, but it asks
+//! the transport [`is_open`](Transport::is_open) at one moment only: when a response has been read to its end, nothing
+//! is left over, and it would put the connection into its pool. So that question is taken as the news, and answered
+//! with "no", for ureq to drop the connection; and dropping it gives it back to our pool. This is read from ureq's
+//! source and nowhere promised. The tests in `tests/contract.rs` fail if it changes.
+//!
+//! It is untied before it is given back, and given back only if it had not been cut by then. So a cut that comes
+//! before finds the connection tied, and the connection is closed; one that comes after finds nothing (`tether`,
+//! invariant 1), and ends the exchange all the same, since that asks its tether once more when it is over.
+//!
+//! # No clean end
+//!
+//! A body may be delimited by the end of the connection, and ureq takes `UnexpectedEof`, `ConnectionReset` and
+//! `ConnectionAborted` for one. So does a socket that was shut down read as one that the peer has closed. Neither is
+//! the end of a body. After each read and write the tether is asked, and an error of those kinds is [`Broken`] for
+//! ureq, of which it thinks nothing. What remains is an end that the peer has announced: a FIN, or under TLS its
+//! `close_notify`.
+
+use std::fmt;
+use std::io;
+use std::mem;
+use std::sync::Arc;
+
+use ureq::Error;
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
+
+use crate::clock::Clock;
+use crate::error::Sent;
+
+use super::current::{self, Over, Phase};
+use super::failure::Broken;
+use super::idle::{Connection, Idle, Target};
+
+/// Hands ureq the connection that the exchange has taken, or has `chain` open one.
+pub(super) struct PoolingConnector<C> {
+    chain: C,
+    idle: Arc<Idle>,
+}
+
+impl<C: Connector> PoolingConnector<C> {
+    pub(super) fn new(chain: C, idle: Arc<Idle>) -> PoolingConnector<C> {
+        PoolingConnector { chain, idle }
+    }
+
+    fn open(&self, details: &ConnectionDetails<'_>) -> Result<Connection, Error> {
+        let endpoint = Target::of(details.uri)
+            .map(Target::to_endpoint)
+            .ok_or(Error::ConnectionFailed)?;
+        let transport = self
+            .chain
+            .connect(details, None)?
+            .ok_or(Error::ConnectionFailed)?;
+        let socket = current::with(|exchange| {
+            exchange.progress.phase = Phase::Sending;
+            exchange.opened.take()
+        })?;
+        let socket = socket.ok_or(Error::ConnectionFailed)?;
+        Ok(Connection {
+            transport: Box::new(transport),
+            socket,
+            endpoint,
+        })
+    }
+}
+
+impl<C: Connector> Connector<()> for PoolingConnector<C> {
+    type Out = Lent;
+
+    fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Lent>, Error> {
+        let connection = match current::with(|exchange| exchange.ready.take())? {
+            Some(ready) => ready,
+            None => self.open(details)?,
+        };
+        Ok(Some(Lent {
+            connection,
+            idle: self.idle.clone(),
+            to_be_kept: false,
+        }))
+    }
+}
+
+/// A connection, lent to ureq for one exchange.
+pub(super) struct Lent {
+    connection: Connection,
+    idle: Arc<Idle>,
+    to_be_kept: bool,
+}
+
+impl Transport for Lent {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.connection.transport.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        current::with(|exchange| {
+            exchange.progress.phase = Phase::Sending;
+            exchange.progress.sent = Sent::Maybe;
+        })?;
+        let sent = self.connection.transport.transmit_output(amount, timeout);
+        current::with(|exchange| exchange.tether.check())?.map_err(|_| Over::Cut)?;
+        sent.map_err(no_clean_end)
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        current::with(|exchange| {
+            if exchange.progress.phase != Phase::Reading {
+                exchange.progress.phase = Phase::Waiting;
+            }
+        })?;
+        let came = self.connection.transport.await_input(timeout);
+        let cut = current::with(|exchange| {
+            exchange.progress.answered |= matches!(came, Ok(true));
+            exchange.progress.ended |= matches!(came, Ok(false));
+            exchange.tether.check()
+        })?;
+        cut.map_err(|_| Over::Cut)?;
+        came.map_err(no_clean_end)
+    }
+
+    /// Not the answer to the question, but what the question means: see the module's documentation.
+    fn is_open(&mut self) -> bool {
+        self.to_be_kept = self.connection.transport.is_open();
+        false
+    }
+
+    fn is_tls(&self) -> bool {
+        self.connection.transport.is_tls()
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let untied = || current::with(|exchange| exchange.tether.untie());
+        if self.to_be_kept && matches!(untied(), Ok(Ok(()))) {
+            let connection = Connection {
+                transport: mem::replace(&mut self.connection.transport, Box::new(())),
+                socket: self.connection.socket.clone(),
+                endpoint: mem::take(&mut self.connection.endpoint),
+            };
+            self.idle.give_back(connection, Clock::default().now());
+        }
+    }
+}
+
+fn no_clean_end(error: Error) -> Error {
+    match error {
+        Error::Io(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::UnexpectedEof
+                    | io::ErrorKind::ConnectionReset
+                    | io::ErrorKind::ConnectionAborted
+            ) =>
+        {
+            Error::Other(Box::new(Broken(error)))
+        }
+        other => other,
+    }
+}
+
+/// Names are looked up below the connector, and only for a new connection. ureq would ask for them with each request.
+#[derive(Debug)]
+pub(super) struct NoResolver;
+
+impl Resolver for NoResolver {
+    fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
+        Ok(self.empty())
+    }
+}
+
+impl<C: fmt::Debug> fmt::Debug for PoolingConnector<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoolingConnector")
+            .field("chain", &self.chain)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Lent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lent")
+            .field("endpoint", &self.connection.endpoint)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,167 @@
+//! What an exchange and the transport beneath ureq tell each other.
+//!
+//! ureq stands between the two and hands nothing through. But it runs the whole exchange on the thread that calls it,
+//! and so does the reading and dropping of the body, which never leaves `exchange`. So the state lies in a variable of
+//! the thread, from [`enter`] until its [`Guard`] is dropped. A transport that is used outside of that finds nothing
+//! there, and fails.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::error::Sent;
+use crate::tether::{Cut, Tether};
+
+use super::idle::Connection;
+
+thread_local! {
+    static CURRENT: RefCell<Option<Exchange>> = const { RefCell::new(None) };
+}
+
+/// The exchange that is under way on this thread.
+pub(super) struct Exchange {
+    pub(super) tether: Arc<Tether>,
+    /// A connection that has been used before, and that this exchange has tied already.
+    pub(super) ready: Option<Connection>,
+    /// The socket of a new connection, for the outermost transport, from which ureq's TLS would hide it.
+    pub(super) opened: Option<Arc<TcpStream>>,
+    /// By when TCP must be up.
+    pub(super) connect_by: Option<Instant>,
+    /// When the exchange is to be cut once it is.
+    pub(super) deadline: Option<(Instant, Cut)>,
+    pub(super) progress: Progress,
+    /// Only what has arrived may be read: a read that would wait fails instead.
+    pub(super) no_wait: bool,
+}
+
+/// How far an exchange has come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Progress {
+    pub(super) phase: Phase,
+    /// Whether the connection was one that had been used before.
+    pub(super) reused: bool,
+    pub(super) sent: Sent,
+    /// Whether a byte of the answer has come.
+    pub(super) answered: bool,
+    /// Whether the peer has closed its side.
+    pub(super) ended: bool,
+}
+
+impl Default for Progress {
+    fn default() -> Progress {
+        Progress {
+            phase: Phase::LookingUp,
+            reused: false,
+            sent: Sent::Never,
+            answered: false,
+            ended: false,
+        }
+    }
+}
+
+/// What the worker is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    LookingUp,
+    Connecting,
+    ShakingHands,
+    Sending,
+    Waiting,
+    Reading,
+}
+
+/// There is no exchange under way on this thread, or it has been cut.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Over {
+    Nothing,
+    Cut,
+}
+
+impl Exchange {
+    pub(super) fn new(
+        tether: &Arc<Tether>,
+        ready: Option<Connection>,
+        connect_by: Option<Instant>,
+        deadline: Option<(Instant, Cut)>,
+    ) -> Exchange {
+        let reused = ready.is_some();
+        let phase = if reused { Phase::Sending } else { Phase::LookingUp };
+        let progress = Progress {
+            phase,
+            reused,
+            ..Progress::default()
+        };
+        Exchange {
+            tether: tether.clone(),
+            ready,
+            opened: None,
+            connect_by,
+            deadline,
+            progress,
+            no_wait: false,
+        }
+    }
+}
+
+/// Makes `exchange` the one of this thread.
+pub(super) fn enter(exchange: Exchange) -> Guard {
+    let tether = exchange.tether.clone();
+    CURRENT.with(|current| current.replace(Some(exchange)));
+    Guard { tether, ended: false }
+}
+
+/// Looks at the exchange of this thread. `look` drops no connection: that would look in turn.
+pub(super) fn with<R>(look: impl FnOnce(&mut Exchange) -> R) -> Result<R, ureq::Error> {
+    let looked = CURRENT.try_with(|current| match current.try_borrow_mut() {
+        Ok(mut current) => current.as_mut().map(look),
+        Err(_) => None,
+    });
+    looked.ok().flatten().ok_or_else(|| Over::Nothing.into())
+}
+
+/// Ends the exchange when it is dropped, at the latest.
+pub(super) struct Guard {
+    tether: Arc<Tether>,
+    ended: bool,
+}
+
+impl Guard {
+    /// Ends the exchange: from here on nothing cuts it. Tells how far it came, and why it was cut, if it was.
+    pub(super) fn end(mut self) -> (Progress, Result<(), Cut>) {
+        self.ended = true;
+        self.leave()
+    }
+
+    fn leave(&self) -> (Progress, Result<(), Cut>) {
+        let exchange = CURRENT.try_with(RefCell::take).ok().flatten();
+        let progress = exchange.map(|exchange| exchange.progress).unwrap_or_default();
+        (progress, self.tether.end())
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if !self.ended {
+            let _ = self.leave();
+        }
+    }
+}
+
+impl fmt::Display for Over {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Over::Nothing => "no exchange is under way on this thread",
+            Over::Cut => "the exchange was cut",
+        })
+    }
+}
+
+impl std::error::Error for Over {}
+
+impl From<Over> for ureq::Error {
+    fn from(over: Over) -> ureq::Error {
+        ureq::Error::Other(Box::new(over))
+    }
+}

@@ -1,0 +1,177 @@
+//! The innermost transport: a TCP socket that can be cut, and the connector that opens it.
+//!
+//! TLS lies round it, so the bytes of a handshake go through it as well.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
+};
+use ureq::{Error, Timeout};
+
+use crate::tether::{Line, Tether};
+
+use super::current::{self, Over, Phase};
+use super::dial::{self, Dial};
+use super::failure::NotConnected;
+use super::idle::Target;
+use super::names::Names;
+
+/// Severing a socket shuts it down, both ways: whoever reads or writes comes back, and nobody can any more.
+impl Line for TcpStream {
+    fn sever(&self) {
+        let _ = self.shutdown(Shutdown::Both); // fails if it is down already
+    }
+}
+
+/// Looks up, connects, and wraps the socket up for ureq.
+pub(super) struct SocketConnector {
+    names: Names,
+    dial: Dial,
+    io_timeout: Duration,
+}
+
+impl SocketConnector {
+    pub(super) fn new(names: Names, dial: Dial, io_timeout: Duration) -> SocketConnector {
+        SocketConnector {
+            names,
+            dial,
+            io_timeout,
+        }
+    }
+
+    fn open(&self, details: &ConnectionDetails<'_>) -> Result<Arc<TcpStream>, Error> {
+        let target =
+            Target::of(details.uri).ok_or_else(|| Error::BadUri("no host to connect to".to_owned()))?;
+        let (tether, by) = current::with(|exchange| {
+            exchange.progress.phase = Phase::LookingUp;
+            (exchange.tether.clone(), exchange.connect_by)
+        })?;
+        let addresses = self.names.look_up(target.host, target.port, &tether)?;
+        current::with(|exchange| exchange.progress.phase = Phase::Connecting)?;
+        let stream = dial::connect(&addresses, by, &tether, self.dial).inspect_err(|error| {
+            if matches!(
+                error,
+                NotConnected::Connect { .. } | NotConnected::ConnectTimedOut
+            ) {
+                self.names.forget(target.host, target.port, &addresses);
+            }
+        })?;
+        let stream = self.set_up(stream, &tether)?;
+        current::with(|exchange| {
+            exchange.progress.phase = if target.tls {
+                Phase::ShakingHands
+            } else {
+                Phase::Sending
+            };
+            exchange.opened = Some(stream.clone());
+            postpone(exchange);
+        })?;
+        Ok(stream)
+    }
+
+    /// The socket's own timeouts are the backstop behind the watchdog, or the stall timeout. They never change, so
+    /// they are set here, once, and what ureq says about timeouts with each read and write is not listened to.
+    fn set_up(&self, stream: TcpStream, tether: &Tether) -> Result<Arc<TcpStream>, Error> {
+        let timeout = Some(self.io_timeout.max(Duration::from_millis(1)));
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(timeout)?;
+        stream.set_write_timeout(timeout)?;
+        let stream = Arc::new(stream);
+        tether.tie(stream.clone()).map_err(|_| Over::Cut)?;
+        Ok(stream)
+    }
+}
+
+/// The connect is done: from here on the deadline is the whole exchange's. It is a later one, so the watchdog, which
+/// will look at the earlier, need not be told (`watchdog`, invariant 1).
+fn postpone(exchange: &current::Exchange) {
+    exchange.tether.set_deadline(exchange.deadline);
+}
+
+impl Connector<()> for SocketConnector {
+    type Out = Socket;
+
+    fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Socket>, Error> {
+        let config = details.config;
+        let buffers = LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size());
+        Ok(Some(Socket {
+            stream: self.open(details)?,
+            buffers,
+        }))
+    }
+}
+
+/// A connected socket, with ureq's buffers.
+pub(super) struct Socket {
+    stream: Arc<TcpStream>,
+    buffers: LazyBuffers,
+}
+
+impl Transport for Socket {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
+        let output = self.buffers.output().get(..amount).unwrap_or_default();
+        (&*self.stream).write_all(output).map_err(timeout_or_io)
+    }
+
+    fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
+        if current::with(|exchange| exchange.no_wait)? {
+            return Err(Error::Io(io::ErrorKind::WouldBlock.into()));
+        }
+        let input = self.buffers.input_append_buf();
+        // A signal interrupts a read that has a timeout (signal(7)): it is then begun anew, with the whole of it. The
+        // watchdog still ends the exchange in time.
+        let amount = loop {
+            match (&*self.stream).read(input) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read.map_err(timeout_or_io)?,
+            }
+        };
+        self.buffers.input_appended(amount);
+        Ok(amount > 0)
+    }
+
+    /// Whether nothing lies here that was not asked for. (Below TLS, ureq would not see it.)
+    fn is_open(&mut self) -> bool {
+        self.buffers.input().is_empty()
+    }
+}
+
+/// When a socket's timeout has passed, Windows says `TimedOut`. Others say `WouldBlock`; there `TimedOut` means that the
+/// peer no longer acknowledges anything, which is a broken connection.
+fn timeout_or_io(error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::WouldBlock => Error::Timeout(Timeout::PerRead),
+        io::ErrorKind::TimedOut if cfg!(windows) => Error::Timeout(Timeout::PerRead),
+        _ => Error::Io(error),
+    }
+}
+
+/// Whether `stream` is neither closed nor has anything to read: as it should be between two requests.
+pub(super) fn is_quiet(stream: &TcpStream) -> bool {
+    let looked = stream.set_nonblocking(true).and_then(|()| stream.peek(&mut [0]));
+    let quiet = matches!(looked, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+    quiet && stream.set_nonblocking(false).is_ok()
+}
+
+impl fmt::Debug for SocketConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SocketConnector")
+    }
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Socket")
+            .field(&self.stream.peer_addr().ok())
+            .finish()
+    }
+}
