@@ -1,1 +1,19 @@
-fn main() {}
+//! One module a question, each with its reference beside it in the same group, so that the ratio can be read off.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod cancel;
+mod fan_out;
+mod rate_limiter;
+mod token_bucket;
+
+use criterion::{criterion_group, criterion_main};
+
+criterion_group!(
+    benches,
+    token_bucket::bench,
+    rate_limiter::bench,
+    cancel::bench,
+    fan_out::bench
+);
+criterion_main!(benches);

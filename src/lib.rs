@@ -1,22 +1,154 @@
-//! Fetches every id of a list from one HTTP API: as fast as its quota allows, never faster.
+//! Fetches every id of a list from one HTTP API: as fast as its quota allows, never faster, and everything stopped at
+//! the first failure. Synchronous: no async runtime, a few threads.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use fanout::{CancelToken, Error, FanOutClient, Rate};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = FanOutClient::builder("https://api.example.com/users/{id}/widgets")
+//!     .rate(Rate::per_second(10)).burst(20)
+//!     .max_in_flight(8)
+//!     .timeout(Duration::from_secs(10))
+//!     .build()?;
+//! let cancel = CancelToken::new();
+//!
+//! // All of them, or the first error.
+//! let widgets = client.fetch_all(&cancel, 1..=60)?;
+//!
+//! // Each as it comes, on this thread; memory does not grow with the number of ids.
+//! client.fetch_each(&cancel, 1..=1_000_000, |outcome| {
+//!     let response = outcome.result?;
+//!     println!("{}: {} bytes", outcome.id, response.body.len());
+//!     Ok::<(), Error>(())
+//! })?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it is for, and what not
+//!
+//! For batch jobs that use no async, have a list of ids and one API behind a quota, and want every payload or the
+//! reason why not. It is not a load generator (it keeps a quota, it does not find one), not a crawler (one API, one
+//! template), and not for a server that is async already: there, tokio with reqwest and governor is at home.
+//!
+//! # What holds
+//!
+//! * **The bound.** In every window of length `w`, at most `burst + rate · w` requests are begun, exactly, on all clones
+//!   of a client and all their calls together. Every request on the wire pays: redirects and replays, too.
+//! * **In flight.** Never more than [`max_in_flight`](Builder::max_in_flight) at the same time; the cap is used to the
+//!   full when the quota allows.
+//! * **In order.** Permit, then token, then request; both are handed out in the order of arrival.
+//! * **Fail-fast.** The worker that fails records its error and stops the others itself, in whatever they are blocked:
+//!   look-up, connect, TLS handshake, response, permit, token. What had been fetched before still reaches the closure.
+//!   Then the first error is returned, with every thread joined and each cut-off request's socket closed.
+//! * **Cancellation** ([`CancelToken`]) and a **deadline** end a call from outside in the same way. A call that cannot
+//!   get a token for its next id before its deadline takes no more ids; what is on the wire may go on until then.
+//! * **Nothing polls, nothing sleeps.** Every wait ends by a wake-up or at a computed instant.
+//! * **A cut body is never a success**: short of its length, inside a chunk, or ended by a reset, or by TLS without
+//!   `close_notify`.
+//!
+//! # What a server can still refuse
+//!
+//! A server that enforces the very same numbers exactly can see one request too many: when the first request of a burst
+//! takes longer to arrive than those behind it, the server sees the burst compressed. nginx's `burst=20 nodelay`
+//! admits 21, and so forgives one. Where a server does not, set the burst one below its own.
+//!
+//! # Bounds
+//!
+//! | what | bound | setting |
+//! | --- | --- | --- |
+//! | requests in flight, threads of a call | 8 | [`max_in_flight`](Builder::max_in_flight), up to [`MAX_IN_FLIGHT`]; and one thread for the deadlines |
+//! | ids pulled ahead; outcomes that wait | 8 for each thread, at most 64 | |
+//! | bytes of bodies that wait for the closure | 4 MiB, or one body that is larger | |
+//! | a body, decoded | 10 MiB | [`max_body`](Builder::max_body) |
+//! | a response's head | 16 KiB ([`MAX_HEAD`]) | |
+//! | a line of a request's head | 8 KiB ([`MAX_REQUEST_LINE`]) | |
+//! | redirects for an id | 5 | [`max_redirects`](Builder::max_redirects) |
+//! | replays of a request on a stale connection | 1, idempotent methods only | |
+//! | one request | 10 s | [`timeout`](Builder::timeout) |
+//! | name and connect | 5 s | [`connect_timeout`](Builder::connect_timeout) |
+//! | idle connections | as many as requests in flight, for 15 s each | |
+//! | look-ups under way in the whole process | 4 | |
+//!
+//! # Names
+//!
+//! A name is looked up once, and its addresses are remembered for as long as the client lives; when none of them can be
+//! connected to, they are forgotten. Every address is tried. A proxy is not used, whatever the environment says.
+//!
+//! # Log events
+//!
+//! This crate logs with the target `fanout`, and key-values. URLs, headers and bodies are in none of its records. This
+//! table is a contract; a test holds it against the code.
+//!
+//! | message | level | fields |
+//! | --- | --- | --- |
+//! | `request done` | info | `user_id` `attempt` `status` `latency_ms` `wait_ms` |
+//! | `request failed` | info | `user_id` `attempt` `status` `latency_ms` `wait_ms` `kind` `sent` |
+//! | `redirect followed` | debug | `user_id` `attempt` `status` `hop` |
+//! | `stale connection replaced` | debug | `user_id` `attempt` |
+//! | `run started` | debug | `max_in_flight` |
+//! | `run ended` | debug | `delivered` `ok` `elapsed_ms` |
+//! | `fewer workers than wanted` | warn | `workers` `wanted` |
+//!
+//! `user_id` is the id, `attempt` counts tries from 1, `latency_ms` is the time on the wire, `wait_ms` the time in line for
+//! permit and tokens, `kind` an [`ErrorKind`], `sent` a [`Sent`]. What was cut off because another id failed is not
+//! logged.
+//!
+//! **Beware of what lies below:** at the levels debug and trace, ureq logs the paths and queries of URLs. Where they hold
+//! secrets, cap the targets `ureq`, `ureq_proto` and `rustls` at info, as the command-line tool does.
+//!
+//! # From the top
+//!
+//! [`FanOutClient`] checks its settings ([`Builder`]), and hands a call to the engine (`fan_out`): the caller's thread
+//! feeds ids and delivers outcomes, workers do what `fetch` says: a permit and a token (`quota`), a request (`request`),
+//! an exchange (`transport`, the only place that knows ureq). Everything that blocks stands on three files: `turnstile`
+//! (a line of threads), `tether` (a worker and the socket it is blocked in) and `cancel` (who stops whom). At the
+//! bottom lies arithmetic: `bucket` and `rate`.
+//!
+//! # Platforms and versions
+//!
+//! Tested on Linux. Elsewhere it builds by design (what is peculiar to Linux stands in one file, beside a portable
+//! way), and no more is promised. The minimum supported Rust version of the default library is 1.85; raising it is a
+//! minor release.
 
 #![forbid(unsafe_code)]
 
 mod bucket;
+mod builder;
 mod cancel;
+mod client;
 mod clock;
 mod error;
+mod events;
+mod fan_out;
+mod fetch;
+mod outcome;
+mod permits;
 mod queue;
+mod quota;
 mod rate;
 mod rate_limiter;
+mod request;
 mod tether;
 mod transport;
 mod turnstile;
 mod watchdog;
 
 pub use bucket::{ExceedsBurst, Take, TokenBucket};
+pub use builder::{Builder, MAX_IN_FLIGHT};
 pub use cancel::{CancelToken, Stopped};
-pub use error::{Error, ErrorKind, Sent};
+pub use client::FanOutClient;
+pub use error::{BuildError, Error, ErrorKind, Sent};
+pub use outcome::{Outcome, Response, Times};
 pub use rate::{InvalidLimit, Rate};
 pub use rate_limiter::{AcquireError, RateLimiter};
+pub use request::{IntoBody, IntoRequest, MAX_REQUEST_LINE};
+
 pub use transport::MAX_HEAD;
+pub use ureq::http;
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

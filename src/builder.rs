@@ -1,0 +1,372 @@
+//! The settings of a client, and what is wrong with them.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ureq::http::header::{AUTHORIZATION, USER_AGENT};
+use ureq::http::{HeaderMap, HeaderName, HeaderValue};
+use ureq::tls::{PemItem, parse_pem};
+
+use crate::client::FanOutClient;
+use crate::error::BuildError;
+use crate::fetch::Fetcher;
+use crate::quota::Quota;
+use crate::rate::{InvalidLimit, Rate};
+use crate::rate_limiter::RateLimiter;
+use crate::request::{IntoRequest, MAX_REQUEST_LINE, MakeRequest, RequestSource, Template, check_header};
+use crate::transport::{HttpClient, HttpSettings, Lookup, Pinned};
+
+/// The settings of a [`FanOutClient`]. Nothing is checked before [`build`](Builder::build).
+#[must_use = "a builder does nothing until it is built"]
+pub struct Builder {
+    requests: Requests,
+    rate: Rate,
+    burst: Option<u32>,
+    max_in_flight: usize,
+    timeout: Duration,
+    connect_timeout: Duration,
+    stall_timeout: Option<Duration>,
+    max_body: u64,
+    max_redirects: u32,
+    user_agent: String,
+    headers: Vec<(String, String)>,
+    accept_status: Box<dyn Fn(u16) -> bool + Send + Sync>,
+    keep_going: bool,
+    resolve: Vec<(String, Vec<SocketAddr>)>,
+    lookup: Option<Lookup>,
+    root_certificates: Option<Vec<u8>>,
+}
+
+/// Where the requests come from, before it is checked.
+enum Requests {
+    Url(String),
+    Closure(Box<MakeRequest>),
+}
+
+/// The largest cap on requests in flight, since each has a thread: 1,024.
+pub const MAX_IN_FLIGHT: usize = 1_024;
+
+impl Builder {
+    pub(crate) fn for_url(url: String) -> Builder {
+        Builder::new(Requests::Url(url))
+    }
+
+    pub(crate) fn for_requests<R: IntoRequest>(make: impl Fn(&str) -> R + Send + Sync + 'static) -> Builder {
+        Builder::new(Requests::Closure(Box::new(move |id| make(id).into_request())))
+    }
+
+    fn new(requests: Requests) -> Builder {
+        Builder {
+            requests,
+            rate: Rate::per_second(10),
+            burst: None,
+            max_in_flight: 8,
+            timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(5),
+            stall_timeout: None,
+            max_body: 10 * 1024 * 1024,
+            max_redirects: 5,
+            user_agent: concat!("fanout/", env!("CARGO_PKG_VERSION")).to_owned(),
+            headers: Vec::new(),
+            accept_status: Box::new(|status| (200..=299).contains(&status)),
+            keep_going: false,
+            resolve: Vec::new(),
+            lookup: None,
+            root_certificates: None,
+        }
+    }
+
+    /// How many requests in how much time, all calls on all clones of the client together. Every request on the wire
+    /// counts: redirects and replays, too. Defaults to 10 a second.
+    pub fn rate(mut self, rate: Rate) -> Builder {
+        self.rate = rate;
+        self
+    }
+
+    /// How many requests may be made up for at once after a quieter time; at least 1. In every window of length `w` at
+    /// most `burst + rate · w` requests are sent. Defaults to what two seconds bring, from 1 to 20.
+    ///
+    /// A server that enforces the very same numbers can still see one too many, when the first request of a burst
+    /// takes longer to reach it than those behind it. Where it forgives none, set the burst one below its own.
+    pub fn burst(mut self, burst: u32) -> Builder {
+        self.burst = Some(burst);
+        self
+    }
+
+    /// How many requests may be under way at the same time, all calls on all clones of the client together, from 1 to
+    /// [`MAX_IN_FLIGHT`]. It is also how many threads one call may have. Defaults to 8.
+    pub fn max_in_flight(mut self, max_in_flight: usize) -> Builder {
+        self.max_in_flight = max_in_flight;
+        self
+    }
+
+    /// How long one request may take in all: name, connect, TLS, request, answer, to the last byte of the body. Each
+    /// redirect is a request of its own; waiting for the quota does not count. Defaults to 10 s.
+    pub fn timeout(mut self, timeout: Duration) -> Builder {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How long looking up the name and connecting may take. Every address of the name is tried; a silent one gets its
+    /// share of the time, and not all of it. Defaults to 5 s.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Builder {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Ends a request when no byte has come or gone for so long, however much of its [`timeout`](Builder::timeout) is
+    /// left. It is a timeout of the socket, which the kernel may let run over by some percent. Defaults to none.
+    pub fn stall_timeout(mut self, timeout: Option<Duration>) -> Builder {
+        self.stall_timeout = timeout;
+        self
+    }
+
+    /// The largest body, in bytes, after decoding. A larger one is an error. Defaults to 10 MiB.
+    pub fn max_body(mut self, bytes: u64) -> Builder {
+        self.max_body = bytes;
+        self
+    }
+
+    /// How many redirects are followed for one id. Each costs a token. To another origin (scheme, host, port) none of
+    /// the headers set here goes along, and from https to http nothing does. Defaults to 5.
+    pub fn max_redirects(mut self, max_redirects: u32) -> Builder {
+        self.max_redirects = max_redirects;
+        self
+    }
+
+    /// A header of every request. A name may be given more than once.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Builder {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// The `User-Agent` of every request. Defaults to `fanout/` and the version of this crate.
+    pub fn user_agent(mut self, user_agent: impl Into<String>) -> Builder {
+        self.user_agent = user_agent.into();
+        self
+    }
+
+    /// Which statuses are a success, whose body is read. Defaults to 200 to 299.
+    ///
+    /// Where a missing thing is a result like any other: `.accept_status(|status| status == 200 || status == 404)`.
+    pub fn accept_status(mut self, accept: impl Fn(u16) -> bool + Send + Sync + 'static) -> Builder {
+        self.accept_status = Box::new(accept);
+        self
+    }
+
+    /// Whether a failed id is handed to the closure of [`fetch_each`](FanOutClient::fetch_each) like a fetched one,
+    /// instead of ending the run. Defaults to false.
+    pub fn keep_going(mut self, keep_going: bool) -> Builder {
+        self.keep_going = keep_going;
+        self
+    }
+
+    /// Uses these addresses for a host, in place of a look-up. The host may have a port (`"example.com:443"`), and is
+    /// then meant on that port only; the ports of the addresses are the ones connected to, unless they are 0.
+    pub fn resolve(
+        mut self,
+        host: impl Into<String>,
+        addresses: impl IntoIterator<Item = SocketAddr>,
+    ) -> Builder {
+        self.resolve.push((host.into(), addresses.into_iter().collect()));
+        self
+    }
+
+    /// Looks names up with this function of host and port, in place of the system's. It may block: it runs on one of
+    /// at most four helper threads of the process, and is left to it when a run ends before it does.
+    pub fn lookup(
+        mut self,
+        lookup: impl Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static,
+    ) -> Builder {
+        self.lookup = Some(Arc::new(lookup));
+        self
+    }
+
+    /// Trusts the certificates in this PEM text and no others. Defaults to Mozilla's, as built into `webpki-roots`.
+    pub fn root_certificates_pem(mut self, pem: impl Into<Vec<u8>>) -> Builder {
+        self.root_certificates = Some(pem.into());
+        self
+    }
+
+    /// Checks everything, and makes the client. Opens no connection and starts no thread.
+    ///
+    /// # Errors
+    ///
+    /// A setting that cannot work; the text names it, its value, and what would be right.
+    pub fn build(self) -> Result<FanOutClient, BuildError> {
+        let quota = self.quota()?;
+        let http = HttpClient::new(self.http_settings()?);
+        let mut headers = self.header_map()?;
+        http.add_default_headers(&mut headers);
+        let source = match self.requests {
+            Requests::Url(url) => {
+                let template = Template::parse(&url)?;
+                if let Some(authorization) = template.authorization() {
+                    headers
+                        .entry(AUTHORIZATION)
+                        .or_insert_with(|| authorization.clone());
+                }
+                RequestSource::Template { template, headers }
+            }
+            Requests::Closure(make) => RequestSource::Closure { make, headers },
+        };
+        let fetcher = Fetcher {
+            source,
+            accept_status: self.accept_status,
+            max_redirects: self.max_redirects,
+            quota,
+            http,
+        };
+        Ok(FanOutClient::new(fetcher, self.max_in_flight, self.keep_going))
+    }
+
+    fn quota(&self) -> Result<Quota, BuildError> {
+        let burst = self.burst.unwrap_or_else(|| default_burst(self.rate));
+        let limiter = RateLimiter::new(self.rate, burst).map_err(|invalid| match invalid {
+            InvalidLimit::ZeroBurst => BuildError::new("burst", burst, "at least 1"),
+            invalid => BuildError::new("rate", self.rate, invalid),
+        })?;
+        match u32::try_from(self.max_in_flight) {
+            Ok(max @ 1..) if self.max_in_flight <= MAX_IN_FLIGHT => Ok(Quota::new(limiter, max)),
+            _ => Err(BuildError::new(
+                "max_in_flight",
+                self.max_in_flight,
+                "it may be from 1 to 1024",
+            )),
+        }
+    }
+
+    fn http_settings(&self) -> Result<HttpSettings, BuildError> {
+        let stall = self.stall_timeout.map(|timeout| ("stall_timeout", timeout));
+        for (setting, timeout) in [
+            ("timeout", self.timeout),
+            ("connect_timeout", self.connect_timeout),
+        ]
+        .into_iter()
+        .chain(stall)
+        {
+            if timeout.is_zero() {
+                return Err(BuildError::new(setting, "0", "it must be longer, say 10 s"));
+            }
+        }
+        Ok(HttpSettings {
+            timeout: self.timeout,
+            connect_timeout: self.connect_timeout,
+            stall_timeout: self.stall_timeout,
+            max_body: self.max_body,
+            max_idle: self.max_in_flight,
+            user_agent: header_value("user_agent", "User-Agent", &self.user_agent)?,
+            root_certificates: self.root_certificates()?,
+            pinned: self.pinned()?,
+            lookup: self.lookup.clone(),
+            longest_line: MAX_REQUEST_LINE,
+        })
+    }
+
+    fn header_map(&self) -> Result<HeaderMap, BuildError> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &self.headers {
+            let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
+                BuildError::new(
+                    "header",
+                    format!("{name:?}"),
+                    "a name has letters, digits and - only, and no space",
+                )
+            })?;
+            check_header(name, value.len())
+                .map_err(|why| BuildError::new("header", format!("{name:?}"), why))?;
+            let mut value = header_value("header", name, value)?;
+            // Which of them is a secret is not for us to guess.
+            value.set_sensitive(true);
+            if parsed == USER_AGENT {
+                headers.insert(parsed, value);
+            } else {
+                headers.append(parsed, value);
+            }
+        }
+        Ok(headers)
+    }
+
+    fn pinned(&self) -> Result<Vec<Pinned>, BuildError> {
+        let wrong = |host: &str, right: &str| BuildError::new("resolve", format!("{host:?}"), right);
+        let mut pinned = Vec::new();
+        for (host, addresses) in &self.resolve {
+            if addresses.is_empty() {
+                return Err(wrong(host, "it needs at least one address"));
+            }
+            let is_bare_v6 = host.matches(':').count() > 1 && !host.starts_with('[');
+            let (name, port) = match host.rsplit_once(':') {
+                Some((name, port)) if !is_bare_v6 && !host.ends_with(']') => {
+                    let port = port.parse().ok().filter(|port| *port != 0);
+                    (
+                        name,
+                        Some(port.ok_or_else(|| wrong(host, "the port must be a number from 1 to 65535"))?),
+                    )
+                }
+                _ => (host.as_str(), None),
+            };
+            if name.is_empty() {
+                return Err(wrong(host, "it names no host"));
+            }
+            let name = name.trim_start_matches('[').trim_end_matches(']');
+            pinned.push(Pinned {
+                host: name.to_ascii_lowercase(),
+                port,
+                addrs: addresses.clone(),
+            });
+        }
+        Ok(pinned)
+    }
+
+    fn root_certificates(&self) -> Result<Option<Vec<ureq::tls::Certificate<'static>>>, BuildError> {
+        let Some(pem) = &self.root_certificates else {
+            return Ok(None);
+        };
+        let wrong = |right: String| BuildError::new("root_certificates_pem", "not usable", right);
+        let mut certificates = Vec::new();
+        for item in parse_pem(pem) {
+            if let PemItem::Certificate(certificate) = item.map_err(|error| wrong(error.to_string()))? {
+                certificates.push(certificate);
+            }
+        }
+        if certificates.is_empty() {
+            return Err(wrong(
+                "it holds no certificate between BEGIN CERTIFICATE and END CERTIFICATE".to_owned(),
+            ));
+        }
+        Ok(Some(certificates))
+    }
+}
+
+/// What two seconds bring, from 1 to 20.
+fn default_burst(rate: Rate) -> u32 {
+    let Some((tokens, per)) = rate.parts() else {
+        return 20;
+    };
+    let brought = u128::from(tokens) * 2_000_000_000 / per.as_nanos().max(1);
+    u32::try_from(brought.clamp(1, 20)).unwrap_or(20)
+}
+
+fn header_value(setting: &'static str, name: &str, value: &str) -> Result<HeaderValue, BuildError> {
+    // The value may be a secret: it is not shown.
+    HeaderValue::from_str(value).map_err(|_| {
+        BuildError::new(
+            setting,
+            format!("{name:?} with a control character"),
+            "a value is one line of visible text",
+        )
+    })
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder")
+            .field("rate", &self.rate)
+            .field("burst", &self.burst)
+            .field("max_in_flight", &self.max_in_flight)
+            .field("keep_going", &self.keep_going)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,101 @@
+//! The threads of a call: started one by one as ids come, never one for each id.
+
+use std::fmt::Display;
+use std::io;
+use std::thread::{Builder, Scope};
+
+use crossbeam_channel::{Receiver, Sender};
+
+use crate::error::{Error, ErrorKind};
+use crate::events::{Event, emit};
+use crate::outcome::Outcome;
+
+use super::{Call, Message, Plan, Worker, worker};
+
+/// The workers there are, and what it takes to start one more.
+pub(super) struct Crew<'scope, 'env, I, W> {
+    scope: &'scope Scope<'scope, 'env>,
+    call: &'scope Call,
+    work: &'scope W,
+    ids: Receiver<I>,
+    messages_in: Sender<Message<I>>,
+    spawner: Spawner,
+    workers: usize,
+    wanted: usize,
+}
+
+/// Asked before each thread is started: a seam for tests, which refuse as the operating system might.
+#[derive(Clone, Copy)]
+pub(crate) struct Spawner(pub(crate) fn(&str) -> io::Result<()>);
+
+impl Default for Spawner {
+    fn default() -> Spawner {
+        Spawner(|_| Ok(()))
+    }
+}
+
+impl<'scope, 'env, I, W> Crew<'scope, 'env, I, W>
+where
+    I: Display + Send + 'scope,
+    W: Fn(I, &Worker<'_>) -> Outcome<I> + Sync,
+{
+    pub(super) fn new(
+        scope: &'scope Scope<'scope, 'env>,
+        call: &'scope Call,
+        work: &'scope W,
+        ids: Receiver<I>,
+        messages_in: Sender<Message<I>>,
+        plan: &Plan<'_>,
+    ) -> Self {
+        Crew {
+            scope,
+            call,
+            work,
+            ids,
+            messages_in,
+            spawner: plan.spawner,
+            workers: 0,
+            wanted: plan.workers,
+        }
+    }
+
+    /// One more worker, unless there are enough; before the first, the watchdog. If the system refuses, those who are
+    /// there go on alone; only if there is nobody is it an error.
+    pub(super) fn grow(&mut self) -> Result<(), Error> {
+        if self.workers >= self.wanted {
+            return Ok(());
+        }
+        match self.start_one() {
+            Ok(()) => self.workers += 1,
+            Err(refused) if self.workers == 0 => {
+                let text = "the operating system refused to start a thread";
+                return Err(Error::new(ErrorKind::Thread, text).caused_by(Some(Box::new(refused))));
+            }
+            Err(_) => {
+                emit(&Event::FewerWorkers {
+                    workers: self.workers,
+                    wanted: self.wanted,
+                });
+                self.wanted = self.workers;
+            }
+        }
+        Ok(())
+    }
+
+    fn start_one(&self) -> io::Result<()> {
+        let call = self.call;
+        if self.workers == 0 {
+            self.start("fanout-watchdog".to_owned(), || call.watchdog.run())?;
+        }
+        let (ids, messages, work) = (self.ids.clone(), self.messages_in.clone(), self.work);
+        self.start(format!("fanout-{}", self.workers), move || {
+            worker::run(call, &ids, &messages, work)
+        })
+    }
+
+    fn start(&self, name: String, run: impl FnOnce() + Send + 'scope) -> io::Result<()> {
+        (self.spawner.0)(&name)?;
+        Builder::new().name(name).spawn_scoped(self.scope, run)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,164 @@
+//! The engine: ids in on the caller's thread, work on scoped threads, outcomes out on the caller's thread.
+//!
+//! It knows no HTTP. It is given a source of ids, what a worker does with one, and a closure for the outcomes.
+//!
+//! ```text
+//!            ids (bounded)                     messages (bounded)
+//!  caller ─────────────────▶ workers, at most `workers` ─────────────────▶ caller
+//!  next()                    each with a tether; one watchdog for all      closure
+//! ```
+//!
+//! # One place to wait
+//!
+//! The caller's thread feeds and collects, and blocks in one place: for a message (and, if the ids come from a channel,
+//! for an id, in the same `select`). It needs no other, because whatever should wake it sends one:
+//!
+//! * an outcome is a message;
+//! * a worker that leaves, for whatever reason, sends [`Message::Look`] as the last thing it does;
+//! * a cancel from outside, or a deadline, makes every worker that is at work leave. While the caller sleeps because
+//!   there is no room for another id, all of them are at work, or about to be. Only when it waits for ids from a channel
+//!   may all be idle; so that wait is woken by a cancel itself ([`FromChannel`]).
+//!
+//! `Look` is sent without blocking. If the channel is full it is dropped, and not missed: a full channel means that the
+//! caller is not asleep, and it looks at the [`Verdict`] after it has emptied the channel and before it sleeps. The
+//! worker records *before* it sends. So the caller finds the record or the message.
+//!
+//! # Two phases
+//!
+//! *Feeding*, until the source is exhausted or the run is to stop: outcomes waiting are delivered first, then ids are
+//! pulled while there is room for them, then the caller sleeps. *Finishing*: the caller lets go of its end of the id
+//! channel and of every sender of messages, and delivers until the channel is disconnected, which is when the last
+//! worker has gone. Workers leave when there are no more ids, or when they see that the run is to stop.
+//!
+//! # What stops it
+//!
+//! * *A failure*: the worker records the error and then cancels the call's token itself. The flag stops those who are
+//!   about to begin something; the tethers and turnstiles wake those who are blocked. What comes out of a worker whose
+//!   token has been cancelled is a victim, and not looked at.
+//! * *A deadline that cannot be met*: recorded, and no more ids are taken, but what is on the wire may go on until the
+//!   deadline, where the watchdog cuts it.
+//! * *The closure's own error*: cancels, and nothing more is delivered.
+//! * *A panic*, in the closure, the iterator or a worker: cancels; it is raised again when all threads have been joined.
+//!
+//! # Memory
+//!
+//! At most [`look_ahead`] ids and as many outcomes wait, whatever the number of ids. Bodies are bounded by their bytes
+//! as well: [`ROOM`] for all that wait together, so a slow closure holds up the workers instead of filling the memory.
+
+mod caller;
+mod crew;
+mod source;
+mod verdict;
+mod worker;
+
+use std::fmt::Display;
+use std::thread;
+
+use crossbeam_channel::bounded;
+
+use crate::cancel::CancelToken;
+use crate::error::Error;
+use crate::outcome::Outcome;
+use crate::permits::{Permit, Permits};
+use crate::watchdog::Watchdog;
+
+use caller::Caller;
+use crew::Crew;
+use verdict::Verdict;
+
+pub(crate) use crew::Spawner;
+pub(crate) use source::{FromChannel, FromIterator, Source};
+pub(crate) use worker::Worker;
+
+/// How many bytes of bodies may wait for the closure, all together: 4 MiB. A larger body waits alone.
+pub(crate) const ROOM: u32 = 4 * 1024 * 1024;
+
+/// How many ids are pulled ahead of the workers, and how many outcomes may wait: eight for each worker, at most 64.
+/// With fewer, each hand-over is a switch of threads.
+fn look_ahead(workers: usize) -> usize {
+    workers.saturating_mul(8).clamp(1, 64)
+}
+
+/// How a call is to be run.
+pub(crate) struct Plan<'a> {
+    /// The token that the user gave.
+    pub(crate) cancel: &'a CancelToken,
+    pub(crate) workers: usize,
+    pub(crate) keep_going: bool,
+    pub(crate) spawner: Spawner,
+}
+
+/// What a worker tells the caller's thread.
+enum Message<I> {
+    /// An outcome, and the room that its body takes up until the closure has returned.
+    Outcome(Outcome<I>, Option<Permit>),
+    /// Something has changed: look at the verdict and the flag.
+    Look,
+}
+
+/// Runs `work` over all ids of `source`, and hands the outcomes to `each`. Returns how many it handed over, and how it
+/// ended.
+pub(crate) fn run<I, E, S, W, F>(plan: &Plan<'_>, source: S, work: W, each: F) -> (u64, Result<(), E>)
+where
+    I: Display + Send,
+    E: From<Error>,
+    S: Source<I>,
+    W: Fn(I, &Worker<'_>) -> Outcome<I> + Sync,
+    F: FnMut(Outcome<I>) -> Result<(), E>,
+{
+    let call = Call::of(plan);
+    let ended = thread::scope(|scope| {
+        // Dropped on the way out, whichever it is, and before the scope joins its threads.
+        let _stop = StopOnDrop(&call);
+        let (ids_in, ids) = bounded(look_ahead(plan.workers));
+        let (messages_in, messages) = bounded(look_ahead(plan.workers));
+        let crew = Crew::new(scope, &call, &work, ids, messages_in, plan);
+        Caller::new(&call, messages, each).run(source, ids_in, crew)
+    });
+    call.verdict.resume_panic();
+    ended
+}
+
+/// What the threads of one call share.
+struct Call {
+    /// Ends the call: a child of the user's token.
+    cancel: CancelToken,
+    /// Ends only the waiting for room, when nobody delivers any more.
+    collecting: CancelToken,
+    watchdog: Watchdog,
+    verdict: Verdict,
+    room: Permits,
+    keep_going: bool,
+}
+
+impl Call {
+    fn of(plan: &Plan<'_>) -> Call {
+        Call {
+            cancel: plan.cancel.child(),
+            collecting: CancelToken::new(),
+            watchdog: Watchdog::default(),
+            verdict: Verdict::default(),
+            room: Permits::new(ROOM),
+            keep_going: plan.keep_going,
+        }
+    }
+
+    /// Whether no more ids are to be begun.
+    fn is_ending(&self) -> bool {
+        self.cancel.check_flag().is_err() || self.verdict.is_in()
+    }
+}
+
+/// Ends everything that could keep a thread of the call alive. After a good run, that is the watchdog.
+struct StopOnDrop<'a>(&'a Call);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.cancel.cancel();
+        self.0.collecting.cancel();
+        self.0.watchdog.dismiss();
+    }
+}
+
+#[cfg(test)]
+mod tests;

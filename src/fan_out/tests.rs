@@ -1,0 +1,438 @@
+//! The engine with work that is no HTTP: hand-shakes over channels, and no socket.
+
+use super::*;
+use crate::cancel::Stopped;
+use crate::error::ErrorKind;
+use crate::outcome::{Response, Times};
+use std::collections::HashSet;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, mpsc};
+use std::time::{Duration, Instant};
+use ureq::http::{HeaderMap, StatusCode};
+
+fn plan(cancel: &CancelToken, workers: usize) -> Plan<'_> {
+    Plan {
+        cancel,
+        workers,
+        keep_going: false,
+        spawner: Spawner::default(),
+    }
+}
+
+fn fetched<I>(id: I, body: usize) -> Outcome<I> {
+    let response = Response {
+        status: StatusCode::OK,
+        headers: HeaderMap::new(),
+        body: vec![0; body],
+    };
+    outcome(id, Ok(response))
+}
+
+fn failed<I: Display>(id: I, kind: ErrorKind) -> Outcome<I> {
+    let error = Error::new(kind, "it went wrong").about(&id.to_string(), 1);
+    outcome(id, Err(error))
+}
+
+fn outcome<I>(id: I, result: Result<Response, Error>) -> Outcome<I> {
+    let times = Times {
+        taken_at: Instant::now(),
+        waited: Duration::ZERO,
+        latency: Duration::ZERO,
+    };
+    Outcome {
+        id,
+        attempt: 1,
+        result,
+        times,
+    }
+}
+
+/// Blocks as a worker does that waits for a token, until the call is cancelled.
+fn hang(worker: &Worker<'_>) -> ErrorKind {
+    let permits = Permits::new(1);
+    let _all = permits.acquire(1, &CancelToken::new());
+    match permits.acquire(1, worker.cancel) {
+        Err(crate::turnstile::Denied::DeadlineExceeded) => ErrorKind::DeadlineExceeded,
+        _ => ErrorKind::Cancelled,
+    }
+}
+
+#[test]
+fn every_id_is_delivered_once_and_no_more_threads_are_started_than_wanted() {
+    let threads = Mutex::new(HashSet::new());
+    for (ids, workers) in [(0, 8), (1, 8), (3, 8), (10_000, 1), (10_000, 8), (10_000, 64)] {
+        threads.lock().unwrap().clear();
+        let mut seen = vec![0; ids];
+        let work = |id: usize, _: &Worker<'_>| {
+            threads.lock().unwrap().insert(std::thread::current().id());
+            fetched(id, 0)
+        };
+        let (delivered, ended) = run(
+            &plan(&CancelToken::new(), workers),
+            FromIterator(0..ids),
+            work,
+            |outcome| {
+                seen[outcome.id] += 1;
+                Ok::<(), Error>(())
+            },
+        );
+        ended.unwrap();
+        assert_eq!(delivered, ids as u64);
+        assert!(seen.iter().all(|times| *times == 1));
+        assert!(threads.lock().unwrap().len() <= workers.min(ids));
+    }
+}
+
+#[test]
+fn the_first_failure_is_returned_and_what_was_fetched_before_is_delivered() {
+    for _ in 0..200 {
+        let (done, wait) = crossbeam_channel::bounded(7);
+        let work = |id: usize, worker: &Worker<'_>| match id {
+            0..3 => {
+                done.send(()).unwrap();
+                fetched(id, 0)
+            }
+            3 => {
+                (0..3).for_each(|_| wait.recv().unwrap());
+                failed(id, ErrorKind::Status)
+            }
+            _ => failed(id, hang(worker)),
+        };
+        let mut delivered = Vec::new();
+        let (_, ended) = run(
+            &plan(&CancelToken::new(), 8),
+            FromIterator(0..1_000),
+            work,
+            |outcome| {
+                delivered.push(outcome.id);
+                Ok::<(), Error>(())
+            },
+        );
+        let error = ended.unwrap_err();
+        assert_eq!((error.kind(), error.id()), (ErrorKind::Status, Some("3")));
+        delivered.sort_unstable();
+        assert_eq!(delivered, [0, 1, 2]);
+    }
+}
+
+#[test]
+fn keep_going_hands_failures_over_and_ends_well() {
+    let cancel = CancelToken::new();
+    let plan = Plan {
+        keep_going: true,
+        ..plan(&cancel, 4)
+    };
+    let work = |id: usize, _: &Worker<'_>| match id % 2 {
+        0 => fetched(id, 0),
+        _ => failed(id, ErrorKind::Status),
+    };
+    let (mut well, mut ill) = (0, 0);
+    let (_, ended) = run(&plan, FromIterator(0..1_000), work, |outcome| {
+        *if outcome.result.is_ok() {
+            &mut well
+        } else {
+            &mut ill
+        } += 1;
+        Ok::<(), Error>(())
+    });
+    ended.unwrap();
+    assert_eq!((well, ill), (500, 500));
+}
+
+#[test]
+fn an_error_of_the_closure_ends_the_run_and_is_returned_as_it_is() {
+    #[derive(Debug, PartialEq)]
+    enum Mine {
+        Enough(usize),
+        Theirs,
+    }
+    impl From<Error> for Mine {
+        fn from(_: Error) -> Mine {
+            Mine::Theirs
+        }
+    }
+    let work = |id: usize, worker: &Worker<'_>| {
+        if id == 0 {
+            fetched(id, 0)
+        } else {
+            failed(id, hang(worker))
+        }
+    };
+    let mut calls = 0;
+    let (_, ended) = run(
+        &plan(&CancelToken::new(), 8),
+        FromIterator(0..),
+        work,
+        |outcome| {
+            calls += 1;
+            Err(Mine::Enough(outcome.id))
+        },
+    );
+    assert_eq!((ended, calls), (Err(Mine::Enough(0)), 1));
+}
+
+#[test]
+fn a_cancel_from_outside_ends_it_from_every_wait() {
+    let cancel = CancelToken::new();
+    let (at_work, begun) = bounded(1);
+    let work = |id: usize, worker: &Worker<'_>| {
+        let _ = at_work.try_send(());
+        failed(id, hang(worker))
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            begun.recv().unwrap();
+            cancel.cancel();
+        });
+        let (_, ended) = run(
+            &plan(&cancel, 8),
+            FromIterator(0..),
+            work,
+            |_| Ok::<(), Error>(()),
+        );
+        assert_eq!(ended.unwrap_err().kind(), ErrorKind::Cancelled);
+    });
+    let next = || panic!("a cancelled run pulls nothing");
+    let source = FromIterator(std::iter::from_fn(next));
+    let (_, ended) = run(
+        &plan(&cancel, 8),
+        source,
+        |id: u8, _: &Worker<'_>| fetched(id, 0),
+        |_| Ok::<(), Error>(()),
+    );
+    assert_eq!(ended.unwrap_err().kind(), ErrorKind::Cancelled);
+}
+
+#[test]
+fn a_cancel_or_a_deadline_ends_the_wait_for_ids_of_a_silent_channel() {
+    let (ids_in, ids) = bounded::<u8>(1);
+    let work = |id: u8, _: &Worker<'_>| fetched(id, 0);
+    let deadline = CancelToken::new().with_timeout(Duration::from_millis(20));
+    let (_, ended) = run(
+        &plan(&deadline, 2),
+        FromChannel::new(&ids, &deadline),
+        work,
+        |_| Ok::<(), Error>(()),
+    );
+    assert_eq!(ended.unwrap_err().kind(), ErrorKind::DeadlineExceeded);
+    for _ in 0..500 {
+        let cancel = CancelToken::new();
+        ids_in.send(7).unwrap();
+        std::thread::scope(|scope| {
+            let call = scope.spawn(|| {
+                run(
+                    &plan(&cancel, 2),
+                    FromChannel::new(&ids, &cancel),
+                    work,
+                    |outcome| {
+                        assert_eq!(outcome.id, 7);
+                        cancel.cancel();
+                        Ok::<(), Error>(())
+                    },
+                )
+            });
+            assert_eq!(call.join().unwrap().1.unwrap_err().kind(), ErrorKind::Cancelled);
+        });
+    }
+    ids_in.send(1).unwrap();
+    drop(ids_in);
+    let cancel = CancelToken::new();
+    let (delivered, ended) = run(&plan(&cancel, 2), FromChannel::new(&ids, &cancel), work, |_| {
+        Ok::<(), Error>(())
+    });
+    ended.unwrap();
+    assert_eq!(delivered, 1);
+}
+
+#[test]
+fn outcomes_flow_while_a_channel_is_open() {
+    let (ids_in, ids) = bounded(4);
+    let cancel = CancelToken::new();
+    let (out, outcomes) = mpsc::channel();
+    std::thread::scope(|scope| {
+        let work = |id: u32, _: &Worker<'_>| fetched(id, 0);
+        let (ids, cancel) = (&ids, &cancel);
+        scope.spawn(move || {
+            run(&plan(cancel, 2), FromChannel::new(ids, cancel), work, |outcome| {
+                out.send(outcome.id).unwrap();
+                Ok::<(), Error>(())
+            })
+        });
+        for id in 0..100 {
+            ids_in.send(id).unwrap();
+            assert_eq!(outcomes.recv().unwrap(), id);
+        }
+        drop(ids_in);
+    });
+}
+
+/// Design §2.8: the deadline of a call stops the taking of ids; what is on the wire may go on.
+#[test]
+fn a_deadline_that_cannot_be_met_lets_what_is_on_the_wire_finish() {
+    let (go, wait) = crossbeam_channel::bounded(1);
+    let work = |id: usize, _: &Worker<'_>| match id {
+        0 => {
+            wait.recv().unwrap();
+            fetched(id, 0)
+        }
+        _ => {
+            let _ = go.try_send(());
+            failed(id, ErrorKind::DeadlineExceeded)
+        }
+    };
+    let mut delivered = Vec::new();
+    let (_, ended) = run(
+        &plan(&CancelToken::new(), 2),
+        FromIterator(0..1_000),
+        work,
+        |outcome| {
+            delivered.push(outcome.id);
+            Ok::<(), Error>(())
+        },
+    );
+    let error = ended.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.id()),
+        (ErrorKind::DeadlineExceeded, Some("1"))
+    );
+    assert_eq!(delivered, [0]);
+}
+
+#[test]
+fn nothing_is_pulled_while_an_outcome_waits_nor_beyond_the_look_ahead() {
+    let (pulled, delivered) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let in_closure = AtomicBool::new(false);
+    let ids = (0..2_000_usize).inspect(|_| {
+        assert!(!in_closure.load(Ordering::SeqCst));
+        let ahead = pulled.fetch_add(1, Ordering::SeqCst) - delivered.load(Ordering::SeqCst);
+        assert!(ahead <= 2 * look_ahead(4) + 4, "{ahead}");
+    });
+    let (_, ended) = run(
+        &plan(&CancelToken::new(), 4),
+        FromIterator(ids),
+        |id, _: &Worker<'_>| fetched(id, 0),
+        |_| {
+            in_closure.store(true, Ordering::SeqCst);
+            std::thread::yield_now();
+            in_closure.store(false, Ordering::SeqCst);
+            delivered.fetch_add(1, Ordering::SeqCst);
+            Ok::<(), Error>(())
+        },
+    );
+    ended.unwrap();
+}
+
+#[test]
+fn bodies_that_wait_are_bounded_by_their_bytes() {
+    const BODY: usize = 1024 * 1024;
+    let waiting = AtomicUsize::new(0);
+    let most = AtomicUsize::new(0);
+    let work = |id: usize, _: &Worker<'_>| {
+        most.fetch_max(waiting.fetch_add(BODY, Ordering::SeqCst) + BODY, Ordering::SeqCst);
+        fetched(id, BODY)
+    };
+    let (_, ended) = run(&plan(&CancelToken::new(), 8), FromIterator(0..200), work, |_| {
+        (0..100).for_each(|_| std::thread::yield_now());
+        waiting.fetch_sub(BODY, Ordering::SeqCst);
+        Ok::<(), Error>(())
+    });
+    ended.unwrap();
+    // What waits in the channel, one in each worker's hands, and one in the closure's.
+    assert!(most.load(Ordering::SeqCst) <= ROOM as usize + 9 * BODY);
+}
+
+#[test]
+fn a_panic_anywhere_ends_the_rest_and_is_raised_again() {
+    let idle = |id: usize, worker: &Worker<'_>| {
+        if id == 0 {
+            fetched(id, 0)
+        } else {
+            failed(id, hang(worker))
+        }
+    };
+    let payload = |run: &dyn Fn()| {
+        *catch_unwind(AssertUnwindSafe(run))
+            .unwrap_err()
+            .downcast::<&str>()
+            .unwrap()
+    };
+    let cancel = CancelToken::new();
+    let in_closure = payload(&|| {
+        _ = run(
+            &plan(&cancel, 4),
+            FromIterator(0..),
+            idle,
+            |_| -> Result<(), Error> { panic!("closure") },
+        );
+    });
+    let in_iterator = payload(&|| {
+        let ids = (0..).inspect(|id| {
+            if *id == 5 {
+                panic!("iterator")
+            }
+        });
+        _ = run(
+            &plan(&cancel, 4),
+            FromIterator(ids),
+            idle,
+            |_| Ok::<(), Error>(()),
+        );
+    });
+    let in_worker = payload(&|| {
+        let work = |id: usize, worker: &Worker<'_>| {
+            if id == 3 {
+                panic!("worker")
+            } else {
+                failed(id, hang(worker))
+            }
+        };
+        _ = run(
+            &plan(&cancel, 4),
+            FromIterator(0..),
+            work,
+            |_| Ok::<(), Error>(()),
+        );
+    });
+    assert_eq!(
+        [in_closure, in_iterator, in_worker],
+        ["closure", "iterator", "worker"]
+    );
+    assert_eq!(
+        cancel.check(),
+        Ok::<(), Stopped>(()),
+        "the user's own token is left alone"
+    );
+}
+
+/// Design §2.12.
+#[test]
+fn a_refused_thread_is_an_error_or_fewer_workers() {
+    let cancel = CancelToken::new();
+    let run_with = |refuse: fn(&str) -> io::Result<()>| {
+        let plan = Plan {
+            spawner: Spawner(refuse),
+            ..plan(&cancel, 8)
+        };
+        run(
+            &plan,
+            FromIterator(0..100),
+            |id: usize, _: &Worker<'_>| fetched(id, 0),
+            |_| Ok::<(), Error>(()),
+        )
+    };
+    let (_, ended) = run_with(|_| Err(io::ErrorKind::WouldBlock.into()));
+    assert_eq!(ended.unwrap_err().kind(), ErrorKind::Thread);
+    let (_, ended) = run_with(|name| match name {
+        "fanout-watchdog" => Ok(()),
+        _ => Err(io::ErrorKind::WouldBlock.into()),
+    });
+    assert_eq!(ended.unwrap_err().kind(), ErrorKind::Thread);
+    let (delivered, ended) = run_with(|name| match name {
+        "fanout-2" => Err(io::ErrorKind::WouldBlock.into()),
+        _ => Ok(()),
+    });
+    ended.unwrap();
+    assert_eq!(delivered, 100);
+}

@@ -1,0 +1,108 @@
+//! A worker: takes ids until there are no more, or until the run is to end.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender};
+
+use crate::cancel::CancelToken;
+use crate::error::ErrorKind;
+use crate::outcome::Outcome;
+use crate::tether::Tether;
+use crate::watchdog::Watchdog;
+
+use super::{Call, Message};
+
+/// What the work on an id may use of its worker.
+pub(crate) struct Worker<'a> {
+    /// Every wait obeys it.
+    pub(crate) cancel: &'a CancelToken,
+    /// Ties it to what it blocks in.
+    pub(crate) tether: &'a Arc<Tether>,
+    /// Cuts the tether at a deadline.
+    pub(crate) watchdog: &'a Watchdog,
+}
+
+/// Bodies up to 4 KiB are bounded by their number alone, and spared the way to the counter of bytes.
+const SMALL: usize = 4 * 1024;
+
+/// The thread.
+pub(super) fn run<I, W>(call: &Call, ids: &Receiver<I>, messages: &Sender<Message<I>>, work: &W)
+where
+    W: Fn(I, &Worker<'_>) -> Outcome<I>,
+{
+    work_until_over(call, ids, messages, work);
+    // The last thing it does: the caller may be asleep. If the channel is full, it is not.
+    let _ = messages.try_send(Message::Look);
+}
+
+fn work_until_over<I, W>(call: &Call, ids: &Receiver<I>, messages: &Sender<Message<I>>, work: &W)
+where
+    W: Fn(I, &Worker<'_>) -> Outcome<I>,
+{
+    let tether = Tether::new();
+    let Ok(_registration) = call.cancel.register(tether.clone()) else {
+        return;
+    };
+    call.watchdog.watch(tether.clone());
+    let worker = Worker {
+        cancel: &call.cancel,
+        tether: &tether,
+        watchdog: &call.watchdog,
+    };
+    for id in ids {
+        if call.is_ending() {
+            return;
+        }
+        // Safe to go on after a panic: what the closure can have left half done is never looked at again.
+        match catch_unwind(AssertUnwindSafe(|| work(id, &worker))) {
+            Ok(outcome) => {
+                if settle(call, outcome, messages).is_none() {
+                    return;
+                }
+            }
+            Err(panic) => {
+                call.verdict.panicked(panic);
+                call.cancel.cancel();
+                return;
+            }
+        }
+    }
+}
+
+/// Hands an outcome over, or ends the run because of it. Nothing if the worker is to leave.
+fn settle<I>(call: &Call, outcome: Outcome<I>, messages: &Sender<Message<I>>) -> Option<()> {
+    let error = match &outcome.result {
+        Ok(response) => {
+            let size = response.body.len();
+            return hand_over(call, outcome, size, messages);
+        }
+        Err(error) => error,
+    };
+    // A victim of whatever ended the run, or of a cancel from outside.
+    if error.kind() == ErrorKind::Cancelled || call.cancel.check_flag().is_err() {
+        return None;
+    }
+    let is_deadline = error.kind() == ErrorKind::DeadlineExceeded;
+    if call.keep_going && !is_deadline {
+        return hand_over(call, outcome, 0, messages);
+    }
+    // Recorded first, and cancelled only then. At a deadline, what is on the wire may go on until it.
+    if let Err(error) = outcome.result {
+        call.verdict.fail(error);
+    }
+    if !is_deadline {
+        call.cancel.cancel();
+    }
+    None
+}
+
+/// Blocks while the caller's thread is busy. It needs no cancel: either the caller goes on delivering, or it is gone,
+/// and with it the other end of the channel.
+fn hand_over<I>(call: &Call, outcome: Outcome<I>, size: usize, messages: &Sender<Message<I>>) -> Option<()> {
+    let room = match u32::try_from(size).unwrap_or(u32::MAX) {
+        small if small as usize <= SMALL => None,
+        large => Some(call.room.acquire(large, &call.collecting).ok()?),
+    };
+    messages.send(Message::Outcome(outcome, room)).ok()
+}

@@ -1,0 +1,259 @@
+//! One id, from its text to its outcome: permit, token, request, and again for each redirect.
+
+use std::error::Error as StdError;
+use std::time::{Duration, Instant};
+
+use ureq::http::StatusCode;
+
+use crate::cancel::Stopped;
+use crate::error::{Error, ErrorKind, Sent};
+use crate::events::{Event, emit};
+use crate::fan_out::Worker;
+use crate::outcome::{Response, Times};
+use crate::quota::{InFlight, Quota};
+use crate::request::{Prepared, RedirectError, RequestSource, follow, is_redirect};
+use crate::tether::Cut;
+use crate::transport::{Failure, HttpClient, Outgoing, Reply, Wire};
+
+/// Everything that it takes to fetch an id, whichever.
+pub(crate) struct Fetcher {
+    pub(crate) source: RequestSource,
+    pub(crate) accept_status: Box<dyn Fn(u16) -> bool + Send + Sync>,
+    pub(crate) max_redirects: u32,
+    pub(crate) quota: Quota,
+    pub(crate) http: HttpClient,
+}
+
+/// Without retries there is one try an id.
+pub(crate) const ATTEMPT: u32 = 1;
+
+impl Fetcher {
+    /// Fetches one id. Blocks the worker; whatever it waits for ends when the call is cancelled.
+    pub(crate) fn fetch(&self, id: &str, worker: &Worker<'_>) -> (Result<Response, Error>, Times) {
+        let mut fetch = Fetch {
+            fetcher: self,
+            id,
+            worker,
+            times: Times::starting_now(),
+        };
+        let result = fetch.run().map_err(|error| error.about(id, ATTEMPT));
+        let Times {
+            waited: wait,
+            latency,
+            ..
+        } = fetch.times;
+        match &result {
+            Ok(response) => {
+                let status = response.status.as_u16();
+                emit(&Event::RequestDone {
+                    user_id: id,
+                    attempt: ATTEMPT,
+                    status,
+                    latency,
+                    wait,
+                });
+            }
+            // What was cut off because another one failed is no event of its own.
+            Err(error) if error.kind() == ErrorKind::Cancelled => {}
+            Err(error) => emit(&Event::RequestFailed {
+                user_id: id,
+                attempt: ATTEMPT,
+                error,
+                latency,
+                wait,
+            }),
+        }
+        (result, fetch.times)
+    }
+}
+
+struct Fetch<'a> {
+    fetcher: &'a Fetcher,
+    id: &'a str,
+    worker: &'a Worker<'a>,
+    times: Times,
+}
+
+/// What to do after an exchange.
+enum Next {
+    Done(Response),
+    /// Another request: a redirect's, or the same one on a fresh connection.
+    Send(Prepared, Connection),
+}
+
+/// Which connection a request may take.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Connection {
+    Any,
+    Fresh,
+}
+
+impl Fetch<'_> {
+    fn run(&mut self) -> Result<Response, Error> {
+        let mut request = self.fetcher.source.request(self.id)?;
+        let mut connection = Connection::Any;
+        let mut hops = 0;
+        let in_flight = self.wait(
+            |fetch| fetch.fetcher.quota.enter(fetch.worker.cancel),
+            "an in-flight permit",
+        )?;
+        // The permit is given back at the end of this function: the body is read by then, or the socket closed, and
+        // the outcome not handed over yet.
+        loop {
+            self.take_token(&in_flight)?;
+            match self.exchange(request, connection, &mut hops)? {
+                Next::Done(response) => return Ok(response),
+                Next::Send(next, on) => (request, connection) = (next, on),
+            }
+        }
+    }
+
+    fn take_token(&mut self, in_flight: &InFlight<'_>) -> Result<(), Error> {
+        self.wait(|fetch| in_flight.token(fetch.worker.cancel), "a token")
+    }
+
+    fn wait<T>(&mut self, wait: impl FnOnce(&Self) -> Result<T, Stopped>, what: &str) -> Result<T, Error> {
+        let start = Instant::now();
+        let result = wait(self);
+        self.times.waited += start.elapsed();
+        result.map_err(|stopped| match stopped {
+            Stopped::Cancelled => Error::new(
+                ErrorKind::Cancelled,
+                format!("cancelled while waiting for {what}"),
+            ),
+            Stopped::DeadlineExceeded => {
+                let text = format!("the run's deadline comes before {what} for it");
+                Error::new(ErrorKind::DeadlineExceeded, text)
+            }
+        })
+    }
+
+    fn exchange(&mut self, request: Prepared, connection: Connection, hops: &mut u32) -> Result<Next, Error> {
+        let accept = |status: StatusCode| (self.fetcher.accept_status)(status.as_u16());
+        let wire = Wire {
+            tether: self.worker.tether,
+            watchdog: self.worker.watchdog,
+            call_deadline: self.worker.cancel.deadline(),
+            wanted: &accept,
+            fresh: connection == Connection::Fresh,
+        };
+        let Prepared {
+            method,
+            uri,
+            headers,
+            body,
+        } = &request;
+        let start = Instant::now();
+        let result = self.fetcher.http.exchange(
+            Outgoing {
+                method,
+                uri,
+                headers,
+                body,
+            },
+            &wire,
+        );
+        self.times.latency += start.elapsed();
+        match result {
+            Ok(Reply {
+                status,
+                headers,
+                body: Some(body),
+            }) => Ok(Next::Done(Response {
+                status,
+                headers,
+                body,
+            })),
+            Ok(reply) if is_redirect(reply.status) => self.redirect(&request, reply, hops),
+            Ok(reply) => Err(status_error(reply, "")),
+            Err(failure) if failure.stale && connection == Connection::Any && request.is_idempotent() => {
+                emit(&Event::StaleConnection {
+                    user_id: self.id,
+                    attempt: ATTEMPT,
+                });
+                Ok(Next::Send(request, Connection::Fresh))
+            }
+            Err(failure) => Err(error_of(failure)),
+        }
+    }
+
+    fn redirect(&self, request: &Prepared, reply: Reply, hops: &mut u32) -> Result<Next, Error> {
+        let max = self.fetcher.max_redirects;
+        let refused = |reply: Reply, why: &str| {
+            let text = format!("the server answered {}, {why}", reply.status);
+            let error = Error::new(ErrorKind::Redirect, text).sent_as(Sent::Yes);
+            Err(error.answered(Some((reply.status, reply.headers))))
+        };
+        if *hops >= max {
+            return match max {
+                0 => Err(status_error(reply, ", and redirects are not followed")),
+                _ => refused(
+                    reply,
+                    &format!("which is one redirect more than the {max} that are followed"),
+                ),
+            };
+        }
+        match follow(request, reply.status, &reply.headers) {
+            Ok(next) => {
+                *hops += 1;
+                let status = reply.status.as_u16();
+                emit(&Event::RedirectFollowed {
+                    user_id: self.id,
+                    attempt: ATTEMPT,
+                    status,
+                    hop: *hops,
+                });
+                Ok(Next::Send(next, Connection::Any))
+            }
+            Err(RedirectError::NoLocation) => refused(reply, "a redirect without a Location"),
+            Err(RedirectError::BadLocation(location, why)) => {
+                refused(reply, &format!("a redirect to {:?}: {why}", shown(&location)))
+            }
+            Err(RedirectError::Downgrade(location)) => refused(
+                reply,
+                &format!(
+                    "a redirect from https to {:?}, which is not followed",
+                    shown(&location)
+                ),
+            ),
+        }
+    }
+}
+
+/// A location as an error may show it: without a query, which can hold a secret, and without userinfo.
+fn shown(location: &str) -> &str {
+    let location = location.split('?').next().unwrap_or_default();
+    match location.split_once('@') {
+        Some((before, after)) if before.contains("//") => after,
+        _ => location,
+    }
+}
+
+fn status_error(reply: Reply, what_else: &str) -> Error {
+    let text = format!("the server answered {}{what_else}", reply.status);
+    let error = Error::new(ErrorKind::Status, text).sent_as(Sent::Yes);
+    error.answered(Some((reply.status, reply.headers)))
+}
+
+fn error_of(failure: Failure) -> Error {
+    let kind = match failure.cut {
+        Some(Cut::Cancelled) => ErrorKind::Cancelled,
+        Some(Cut::DeadlineExceeded) => ErrorKind::DeadlineExceeded,
+        _ => failure.kind,
+    };
+    let source: Option<Box<dyn StdError + Send + Sync>> = failure.source;
+    Error::new(kind, failure.text)
+        .sent_as(failure.sent)
+        .answered(failure.head.map(|head| *head))
+        .caused_by(source)
+}
+
+impl Times {
+    fn starting_now() -> Times {
+        Times {
+            taken_at: Instant::now(),
+            waited: Duration::ZERO,
+            latency: Duration::ZERO,
+        }
+    }
+}

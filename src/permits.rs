@@ -1,0 +1,136 @@
+//! How many at a time: a count of permits with a line of threads before it.
+//!
+//! Used twice: for the in-flight cap of a client, where a permit is one request, and for the room of a call, where it
+//! is a byte of a body that waits for its closure.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::cancel::CancelToken;
+use crate::clock::Clock;
+use crate::turnstile::{Denied, Supply, Turnstile};
+
+/// A fixed number of permits, handed out in the order of arrival. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Permits {
+    turnstile: Arc<Turnstile<Count>>,
+    total: u32,
+}
+
+/// Permits that are held. Dropping it gives them back, to whoever is next in line.
+pub(crate) struct Permit {
+    turnstile: Arc<Turnstile<Count>>,
+    units: u32,
+}
+
+impl Permits {
+    pub(crate) fn new(total: u32) -> Permits {
+        Permits {
+            turnstile: Turnstile::new(Count { total, free: total }, Clock::default()),
+            total,
+        }
+    }
+
+    /// Waits for permits. All there are is the most that one can have: whoever wants more waits for all.
+    ///
+    /// # Errors
+    ///
+    /// The token is cancelled, or its deadline passes.
+    pub(crate) fn acquire(&self, units: u32, cancel: &CancelToken) -> Result<Permit, Denied<TooMany>> {
+        let units = units.min(self.total);
+        self.turnstile.acquire(units, cancel, cancel.deadline())?;
+        Ok(Permit {
+            turnstile: self.turnstile.clone(),
+            units,
+        })
+    }
+
+    /// How many are held at this moment.
+    pub(crate) fn held(&self) -> u32 {
+        self.turnstile.look(|count, _| count.total - count.free)
+    }
+
+    /// How many threads wait at this moment.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        self.turnstile.waiting()
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.turnstile.give_back(|count| count.free += self.units);
+    }
+}
+
+pub(crate) struct Count {
+    total: u32,
+    free: u32,
+}
+
+/// More permits than there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooMany;
+
+impl Supply for Count {
+    type TooMany = TooMany;
+
+    fn check(&self, units: u32) -> Result<(), TooMany> {
+        if units <= self.total { Ok(()) } else { Err(TooMany) }
+    }
+
+    fn due(&mut self, units: u64, now: Instant) -> Option<Instant> {
+        (units <= u64::from(self.free)).then_some(now)
+    }
+
+    fn take(&mut self, units: u32, _: Instant) {
+        self.free -= units;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::thread;
+
+    #[test]
+    fn no_more_are_held_than_there_are_and_all_are_used() {
+        let permits = Permits::new(3);
+        let (now, most) = (AtomicU32::new(0), AtomicU32::new(0));
+        thread::scope(|scope| {
+            for _ in 0..16 {
+                scope.spawn(|| {
+                    for _ in 0..500 {
+                        let permit = permits.acquire(1, &CancelToken::new()).unwrap();
+                        most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                        thread::yield_now();
+                        now.fetch_sub(1, Ordering::SeqCst);
+                        drop(permit);
+                    }
+                });
+            }
+        });
+        assert_eq!(most.load(Ordering::SeqCst), 3);
+        assert_eq!((permits.held(), permits.waiting()), (0, 0));
+    }
+
+    #[test]
+    fn whoever_wants_more_than_there_are_waits_for_all() {
+        let permits = Permits::new(4);
+        let all = permits.acquire(1_000, &CancelToken::new()).unwrap();
+        assert_eq!(permits.held(), 4);
+        let cancel = CancelToken::new();
+        thread::scope(|scope| {
+            let waiter = scope.spawn(|| permits.acquire(1, &cancel).err());
+            while permits.waiting() == 0 {
+                thread::yield_now();
+            }
+            cancel.cancel();
+            assert_eq!(waiter.join().unwrap(), Some(Denied::Cancelled));
+        });
+        drop(all);
+        assert!(permits.acquire(4, &cancel.child()).is_err());
+        assert!(permits.acquire(4, &CancelToken::new()).is_ok());
+    }
+}

@@ -1,0 +1,65 @@
+//! What a client may do: so many requests in so much time, and so many at a time.
+//!
+//! Both belong to the client, not to a call: all calls on all clones of one client share them.
+//!
+//! The order is *permit, then token, then send*. A token that is taken before a wait for a permit is used late, and
+//! several such tokens at once break the bound on the wire.
+
+use crate::cancel::{CancelToken, Stopped};
+use crate::permits::{Permit, Permits};
+use crate::rate_limiter::{AcquireError, RateLimiter};
+use crate::turnstile::Denied;
+
+/// The rate and the in-flight cap of one client.
+pub(crate) struct Quota {
+    limiter: RateLimiter,
+    permits: Permits,
+}
+
+/// The right to have one request in flight. Every request still needs its token.
+pub(crate) struct InFlight<'a> {
+    quota: &'a Quota,
+    _permit: Permit,
+}
+
+impl Quota {
+    pub(crate) fn new(limiter: RateLimiter, max_in_flight: u32) -> Quota {
+        Quota {
+            limiter,
+            permits: Permits::new(max_in_flight),
+        }
+    }
+
+    /// Waits for a permit.
+    pub(crate) fn enter(&self, cancel: &CancelToken) -> Result<InFlight<'_>, Stopped> {
+        match self.permits.acquire(1, cancel) {
+            Ok(permit) => Ok(InFlight {
+                quota: self,
+                _permit: permit,
+            }),
+            Err(Denied::DeadlineExceeded) => Err(Stopped::DeadlineExceeded),
+            // One permit is never too many.
+            Err(Denied::Cancelled | Denied::TooMany(_)) => Err(Stopped::Cancelled),
+        }
+    }
+
+    pub(crate) fn limiter(&self) -> &RateLimiter {
+        &self.limiter
+    }
+
+    pub(crate) fn in_flight(&self) -> u32 {
+        self.permits.held()
+    }
+}
+
+impl InFlight<'_> {
+    /// Waits for the token of the request that will be sent next.
+    pub(crate) fn token(&self, cancel: &CancelToken) -> Result<(), Stopped> {
+        match self.quota.limiter.acquire(cancel) {
+            Ok(_) => Ok(()),
+            Err(AcquireError::DeadlineExceeded) => Err(Stopped::DeadlineExceeded),
+            // One token is never more than the burst, which is at least 1.
+            Err(AcquireError::Cancelled | AcquireError::ExceedsBurst(_)) => Err(Stopped::Cancelled),
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Where requests come from: a URL template, or a closure of the user's.
+
+use ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use ureq::http::{self, HeaderMap, Method, Request, Uri};
+
+use crate::error::{Error, ErrorKind};
+
+use super::template::check_uri;
+use super::{MAX_REQUEST_LINE, Template, take_userinfo};
+
+/// A request that may be sent, more than once if it must be.
+#[derive(Clone, Debug)]
+pub(crate) struct Prepared {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    /// What the user set; nothing that the client adds by itself.
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+/// Who a request goes to: scheme, host and port. Secrets of one origin are none of another's business.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Origin {
+    https: bool,
+    host: String,
+    port: u16,
+}
+
+impl Origin {
+    pub(crate) fn of(uri: &Uri) -> Origin {
+        let https = uri.scheme() == Some(&http::uri::Scheme::HTTPS);
+        let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
+        Origin {
+            https,
+            host: uri.host().unwrap_or_default().to_ascii_lowercase(),
+            port,
+        }
+    }
+
+    pub(crate) fn is_https(&self) -> bool {
+        self.https
+    }
+}
+
+impl Prepared {
+    /// Whether doing it twice is the same as doing it once (RFC 9110, section 9.2.2).
+    pub(crate) fn is_idempotent(&self) -> bool {
+        [
+            Method::GET,
+            Method::HEAD,
+            Method::OPTIONS,
+            Method::PUT,
+            Method::DELETE,
+            Method::TRACE,
+        ]
+        .contains(&self.method)
+    }
+}
+
+pub(crate) type MakeRequest = dyn Fn(&str) -> Result<Request<Vec<u8>>, http::Error> + Send + Sync;
+
+/// Makes the request for an id.
+pub(crate) enum RequestSource {
+    Template {
+        template: Template,
+        headers: HeaderMap,
+    },
+    Closure {
+        make: Box<MakeRequest>,
+        headers: HeaderMap,
+    },
+}
+
+impl RequestSource {
+    /// The request for an id, or an error of the kind `InvalidId` or `InvalidRequest`.
+    pub(crate) fn request(&self, id: &str) -> Result<Prepared, Error> {
+        match self {
+            RequestSource::Template { template, headers } => {
+                let uri = template.url(id).map_err(|why| {
+                    Error::new(ErrorKind::InvalidId, format!("it cannot be fetched: {why}"))
+                })?;
+                Ok(Prepared {
+                    method: Method::GET,
+                    uri,
+                    headers: headers.clone(),
+                    body: Vec::new(),
+                })
+            }
+            RequestSource::Closure { make, headers } => {
+                let made = make(id).map_err(|error| {
+                    let text = "its request could not be made";
+                    Error::new(ErrorKind::InvalidRequest, text).caused_by(Some(Box::new(error)))
+                })?;
+                check(made, headers).map_err(|why| {
+                    Error::new(
+                        ErrorKind::InvalidRequest,
+                        format!("its request cannot be sent: {why}"),
+                    )
+                })
+            }
+        }
+    }
+}
+
+/// The user's request with the client's headers below its own, or why it cannot be sent.
+fn check(request: Request<Vec<u8>>, common: &HeaderMap) -> Result<Prepared, String> {
+    let (parts, body) = request.into_parts();
+    check_uri(&parts.uri)?;
+    if parts.method == Method::CONNECT {
+        return Err("CONNECT is not a request for a payload".to_owned());
+    }
+    if parts.uri.to_string().len() > MAX_REQUEST_LINE - 64 {
+        return Err(format!("its URL is longer than {MAX_REQUEST_LINE} bytes"));
+    }
+    let (uri, authorization) = take_userinfo(parts.uri).map_err(|error| error.to_string())?;
+    let mut headers = common.clone();
+    if let Some(authorization) = authorization {
+        headers.insert(AUTHORIZATION, authorization);
+    }
+    for name in parts.headers.keys() {
+        check_header(name.as_str(), parts.headers[name].len())?;
+        headers.remove(name);
+    }
+    headers.extend(parts.headers);
+    Ok(Prepared {
+        method: parts.method,
+        uri,
+        headers,
+        body,
+    })
+}
+
+/// Why a header of the user's cannot be sent.
+pub(crate) fn check_header(name: &str, value_len: usize) -> Result<(), String> {
+    if [CONTENT_LENGTH, TRANSFER_ENCODING]
+        .iter()
+        .any(|own| own.as_str().eq_ignore_ascii_case(name))
+    {
+        return Err(format!("{name} is set by the client, from the body"));
+    }
+    if name.len() + value_len + 4 > MAX_REQUEST_LINE {
+        return Err(format!(
+            "the header {name} is longer than {MAX_REQUEST_LINE} bytes"
+        ));
+    }
+    if HOST.as_str().eq_ignore_ascii_case(name) && value_len == 0 {
+        return Err("the header Host is empty".to_owned());
+    }
+    Ok(())
+}
+
+/// What a closure may return as a request: one, or the result of building one with [`http::request::Builder`].
+pub trait IntoRequest {
+    /// The request, with its body as bytes.
+    ///
+    /// # Errors
+    ///
+    /// What the builder has to say.
+    fn into_request(self) -> Result<Request<Vec<u8>>, http::Error>;
+}
+
+impl<B: IntoBody> IntoRequest for Request<B> {
+    fn into_request(self) -> Result<Request<Vec<u8>>, http::Error> {
+        Ok(self.map(IntoBody::into_body))
+    }
+}
+
+impl<B: IntoBody> IntoRequest for Result<Request<B>, http::Error> {
+    fn into_request(self) -> Result<Request<Vec<u8>>, http::Error> {
+        self.map(|request| request.map(IntoBody::into_body))
+    }
+}
+
+/// What can be the body of a request: bytes, text, or `()` for none. It is kept in memory, since a redirect or a
+/// replay may send it again.
+pub trait IntoBody {
+    /// The bytes.
+    fn into_body(self) -> Vec<u8>;
+}
+
+impl IntoBody for () {
+    fn into_body(self) -> Vec<u8> {
+        Vec::new()
+    }
+}
+
+impl IntoBody for Vec<u8> {
+    fn into_body(self) -> Vec<u8> {
+        self
+    }
+}
+
+impl IntoBody for &[u8] {
+    fn into_body(self) -> Vec<u8> {
+        self.to_vec()
+    }
+}
+
+impl IntoBody for String {
+    fn into_body(self) -> Vec<u8> {
+        self.into_bytes()
+    }
+}
+
+impl IntoBody for &str {
+    fn into_body(self) -> Vec<u8> {
+        self.as_bytes().to_vec()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source<R: IntoRequest>(make: impl Fn(&str) -> R + Send + Sync + 'static) -> RequestSource {
+        let headers = HeaderMap::from_iter([(http::header::ACCEPT, "text/plain".parse().unwrap())]);
+        RequestSource::Closure {
+            make: Box::new(move |id| make(id).into_request()),
+            headers,
+        }
+    }
+
+    #[test]
+    fn a_closure_makes_any_request_over_the_common_headers() {
+        let source = source(|id| {
+            Request::post(format!("http://u:p@h/{id}"))
+                .header("accept", "a/b")
+                .header("x", "y")
+                .body("payload")
+        });
+        let request = source.request("7").unwrap();
+        assert_eq!(
+            (request.method.as_str(), request.uri.to_string().as_str()),
+            ("POST", "http://h/7")
+        );
+        assert_eq!(request.headers["accept"], "a/b");
+        assert_eq!(request.headers["authorization"], "Basic dTpw");
+        assert_eq!(request.body, b"payload");
+        assert!(!request.is_idempotent());
+    }
+
+    #[test]
+    fn a_request_that_cannot_be_sent_is_refused_with_the_reason() {
+        let long = "x".repeat(MAX_REQUEST_LINE);
+        let cases: Vec<(RequestSource, &str)> = vec![
+            (source(|_| Request::get("/relative").body(())), "begin with http"),
+            (source(|_| Request::get("ftp://h/").body(())), "use http or https"),
+            (source(|_| Request::connect("http://h/").body(())), "CONNECT"),
+            (
+                source(|_| Request::get("http://h/").header("content-length", "7").body(())),
+                "set by the client",
+            ),
+            (
+                source(move |_| Request::get("http://h/").header("x", &long).body(())),
+                "longer than 8192",
+            ),
+            (
+                source(|_| Request::get("http://h/").header("x", "a\nb").body(())),
+                "could not be made",
+            ),
+        ];
+        for (source, says) in cases {
+            let error = source.request("7").unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+            assert!(error.to_string().contains(says), "{error}");
+        }
+    }
+}
