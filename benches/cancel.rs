@@ -8,7 +8,7 @@ use criterion::Criterion;
 use fanout::{CancelToken, Rate, RateLimiter};
 use parking_lot::{Condvar, Mutex};
 
-pub fn bench(criterion: &mut Criterion) {
+pub(crate) fn bench(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("cancel");
     let token = CancelToken::new();
     group.bench_function("is_cancelled", |bencher| bencher.iter(|| token.is_cancelled()));

@@ -13,7 +13,7 @@ const IDS: usize = 2_000;
 const IN_FLIGHT: usize = 8;
 const BODY: usize = 200;
 
-pub fn bench(criterion: &mut Criterion) {
+pub(crate) fn bench(criterion: &mut Criterion) {
     let server = serve();
     let mut group = criterion.benchmark_group("fan_out");
     group.throughput(Throughput::Elements(IDS as u64)).sample_size(20);

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 const THREADS: u64 = 8;
 
-pub fn bench(criterion: &mut Criterion) {
+pub(crate) fn bench(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("rate_limiter");
     let cancel = CancelToken::new();
     // Never empty: tokens come faster than any thread can take them.
