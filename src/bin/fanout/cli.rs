@@ -1,0 +1,257 @@
+//! The command line as clap sees it: names, defaults and help texts. Values are texts here;
+//! [`options`](crate::options) checks them, so that every error reads alike.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// What to do first, then how, then everything else.
+const TEMPLATE: &str = "\
+{about-with-newline}
+{before-help}{usage-heading} {usage}
+
+{all-args}{after-help}";
+
+/// Fetches every id of a list from one HTTP API: as fast as its quota allows, never faster, all stopped at
+/// the first failure.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    help_template = TEMPLATE,
+    before_help = "\
+Examples:
+  fanout demo
+  fanout get --ids 1-60 'https://api.example.com/users/{id}/widgets'
+  cut -d, -f1 users.csv | fanout get --rate 5000/h 'https://api.example.com/{id}'",
+    after_help = "'fanout <COMMAND> --help' tells more about a command."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Get(Box<GetArgs>),
+    Serve(ServeArgs),
+    Demo(DemoArgs),
+}
+
+/// Fetch one URL for each id; write one line of JSON for each
+#[derive(Debug, Args)]
+#[command(
+    help_template = TEMPLATE,
+    before_help = "\
+Examples:
+  fanout get --ids 1-60,75 'https://api.example.com/users/{id}/widgets'
+  fanout get --input ids.txt --rate 5000/h 'https://api.example.com/{id}' > out.ndjson
+  find-ids | fanout get --keep-going --ok 200-299,404 'http://localhost/?id={id}' | jq",
+    after_help = "\
+Records, one a line, in the order in which they come back:
+  {\"id\":\"7\",\"status\":200,\"attempt\":1,\"latency_ms\":12.3,\"body\":\"...\"}
+  {\"id\":\"8\",\"status\":500,\"attempt\":1,\"latency_ms\":4.5,\"sent\":\"yes\",\"error\":\"...\"}   (--keep-going)
+  A body that is not UTF-8 stands as \"body_base64\". \"latency_ms\" does not count waits for the quota.
+
+Exit codes:
+  0  every id was fetched (or there was none)
+  1  a request failed, the output could not be written, or the deadline passed
+  2  the command line cannot be carried out; nothing was sent
+  SIGINT and SIGTERM stop the run at once; then it ends by that signal (130, 143 in a shell).
+  A second one ends it on the spot."
+)]
+pub(crate) struct GetArgs {
+    /// The URL to fetch for each id; {id} stands for the id, in the path or the query, more than once if need
+    /// be
+    #[arg(value_name = "URL")]
+    pub(crate) url: String,
+
+    /// Take the ids from here: numbers and ranges, as in 1-60,75,001-100 (leading zeros keep their width)
+    #[arg(long, value_name = "SPEC", help_heading = "Ids", conflicts_with = "input")]
+    pub(crate) ids: Option<String>,
+
+    /// Take the ids from FILE, one a line ('-' for standard input)
+    ///
+    /// Without --ids and --input, ids are read from standard input, and each is fetched as soon as its line
+    /// has come. Blank lines, CRLF, a byte order mark and blanks round an id are taken off.
+    #[arg(long, value_name = "FILE", help_heading = "Ids")]
+    pub(crate) input: Option<PathBuf>,
+
+    /// Fetch an id as often as it is given, instead of once
+    #[arg(long, help_heading = "Ids")]
+    pub(crate) no_dedup: bool,
+
+    #[command(flatten)]
+    pub(crate) pace: PaceArgs,
+
+    /// End the whole run after this long; if the ids cannot be done in time at this quota, send nothing
+    /// [default: none]
+    #[arg(long, value_name = "DUR", help_heading = "Pace")]
+    pub(crate) deadline: Option<String>,
+
+    /// Let one request take this long at most: name, connect, TLS, answer, body to the last byte
+    #[arg(long, value_name = "DUR", default_value = "10s", help_heading = "Requests")]
+    pub(crate) timeout: String,
+
+    /// Let looking up the name and connecting take this long at most
+    #[arg(long, value_name = "DUR", default_value = "5s", help_heading = "Requests")]
+    pub(crate) connect_timeout: String,
+
+    /// End a request when no byte has come for this long [default: none]
+    #[arg(long, value_name = "DUR", help_heading = "Requests")]
+    pub(crate) stall_timeout: Option<String>,
+
+    /// Send this header with each request, but not to another origin; repeatable
+    #[arg(long, value_name = "NAME: VALUE", help_heading = "Requests")]
+    pub(crate) header: Vec<String>,
+
+    /// Follow this many redirects for an id; each costs a token
+    #[arg(long, value_name = "N", default_value = "5", help_heading = "Requests")]
+    pub(crate) max_redirects: String,
+
+    /// Connect to ADDR instead of looking HOST up, as in curl; repeatable
+    #[arg(long, value_name = "HOST:PORT:ADDR", help_heading = "Requests")]
+    pub(crate) resolve: Vec<String>,
+
+    /// Trust the certificates in FILE (PEM) instead of the built-in ones
+    #[arg(long, value_name = "FILE", help_heading = "Requests")]
+    pub(crate) cacert: Option<PathBuf>,
+
+    /// Take these statuses for success, as in 200-299,404
+    #[arg(
+        long,
+        value_name = "LIST",
+        default_value = "200-299",
+        help_heading = "Responses"
+    )]
+    pub(crate) ok: String,
+
+    /// Go on when an id fails: write a record that says why, and exit with 1 at the end
+    #[arg(long, help_heading = "Responses")]
+    pub(crate) keep_going: bool,
+
+    /// Take a larger body, once decoded, for a failure
+    #[arg(
+        long,
+        value_name = "SIZE",
+        default_value = "10MiB",
+        help_heading = "Responses"
+    )]
+    pub(crate) max_body: String,
+
+    /// Write the records to FILE instead of standard output; one that is not empty is refused
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Empty the file of --output first, if it is not
+    #[arg(long, requires = "output", help_heading = "Output")]
+    pub(crate) overwrite: bool,
+
+    /// Show the progress on standard error (auto: if it is a terminal without the records)
+    #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "Output")]
+    pub(crate) progress: ProgressWhen,
+
+    #[command(flatten)]
+    pub(crate) talk: TalkArgs,
+}
+
+/// The quota, for those who keep it and those who enforce it.
+#[derive(Debug, Args)]
+pub(crate) struct PaceArgs {
+    /// Send this many requests per second, minute, hour or day: 10/s, 0.5/s, 5000/h; none for no limit
+    #[arg(long, value_name = "N[/UNIT]", default_value = "10/s", help_heading = "Pace")]
+    pub(crate) rate: String,
+
+    /// Let this many tokens gather, to be spent at once [default: what two seconds bring, from 1 to 20]
+    #[arg(long, value_name = "N", help_heading = "Pace")]
+    pub(crate) burst: Option<String>,
+
+    /// Have this many requests under way at the same time, 1 to 1024
+    #[arg(long, value_name = "N", default_value = "8", help_heading = "Pace")]
+    pub(crate) max_in_flight: String,
+}
+
+/// How much is said on standard error.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct TalkArgs {
+    /// Log each request on standard error (-vv: more); RUST_LOG says it in detail
+    #[arg(short, long, action = clap::ArgAction::Count, conflicts_with = "quiet", help_heading = "Output")]
+    pub(crate) verbose: u8,
+
+    /// Print no summary and no warnings; errors are still told
+    #[arg(short, long, help_heading = "Output")]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgressWhen {
+    Auto,
+    Always,
+    Never,
+}
+
+/// Run the built-in API that enforces a quota, to try a job against
+///
+/// It answers GET /users/{id}/widgets with a little JSON, and 429 with Retry-After to what goes beyond its
+/// quota. Its first line on standard output says where it listens. SIGINT and SIGTERM end it.
+#[derive(Debug, Args)]
+#[command(
+    help_template = TEMPLATE,
+    before_help = "\
+Examples:
+  fanout serve --port 8080
+  fanout serve --rate 5/s --burst 3 --latency 200ms
+  fanout serve --fail-id 7 --hang-id 8 --status-id 9=404",
+    after_help = "\
+The quota is counted as requests arrive. A network does not keep the distances at which \
+they were sent, so a client that keeps a quota exactly can still be refused by a server \
+that counts the same one exactly. Give the server a burst of one more than the client's, \
+as the default does."
+)]
+pub(crate) struct ServeArgs {
+    /// Listen on this port of 127.0.0.1; 0 for a free one
+    #[arg(long, value_name = "PORT", default_value = "0")]
+    pub(crate) port: String,
+
+    /// Admit this many requests per second, minute, hour or day; none for no limit
+    #[arg(long, value_name = "N[/UNIT]", default_value = "10/s")]
+    pub(crate) rate: String,
+
+    /// Admit this many at once [default: what two seconds bring, from 1 to 20, and one more]
+    #[arg(long, value_name = "N")]
+    pub(crate) burst: Option<String>,
+
+    /// Work on this many requests at the same time; more are refused
+    #[arg(long, value_name = "N", default_value = "8")]
+    pub(crate) max_in_flight: String,
+
+    /// Take this long over each answer [default: none]
+    #[arg(long, value_name = "DUR")]
+    pub(crate) latency: Option<String>,
+
+    /// Answer 500 for this id; repeatable
+    #[arg(long, value_name = "ID", help_heading = "Faults")]
+    pub(crate) fail_id: Vec<String>,
+
+    /// Never answer for this id; repeatable
+    #[arg(long, value_name = "ID", help_heading = "Faults")]
+    pub(crate) hang_id: Vec<String>,
+
+    /// Answer this status for this id, as in 9=404; repeatable
+    #[arg(long, value_name = "ID=CODE", help_heading = "Faults")]
+    pub(crate) status_id: Vec<String>,
+}
+
+/// See it work: 60 requests to a built-in server, in a little over four seconds
+///
+/// Starts 'fanout serve' on a free port and fetches 60 ids from it at 10 requests a second, with a burst of
+/// 20 and at most 8 in flight, as 'fanout get' would. Then it shows what the server saw. Needs no network.
+#[derive(Debug, Args)]
+#[command(help_template = TEMPLATE, before_help = "Examples:\n  fanout demo\n  fanout demo -v")]
+pub(crate) struct DemoArgs {
+    /// Show the progress on standard error (auto: if it is a terminal)
+    #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "Output")]
+    pub(crate) progress: ProgressWhen,
+
+    #[command(flatten)]
+    pub(crate) talk: TalkArgs,
+}

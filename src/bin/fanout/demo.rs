@@ -1,0 +1,101 @@
+//! `fanout demo`: the tool against its own server, at the default quota, with a picture of what the server
+//! saw.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use fanout::{CancelToken, FanOutClient, Rate};
+
+use crate::cli::DemoArgs;
+use crate::exit::{Exit, UsageError};
+use crate::ids::{Ids, Ranges};
+use crate::outbox::Outbox;
+use crate::picture::{fullest_window, picture};
+use crate::progress::Style;
+use crate::quota::Quota;
+use crate::run::{Ended, Run};
+use crate::screen::Screen;
+use crate::serve::{Seen, Server, Settings};
+use crate::summary::summary;
+
+const IDS: &str = "1-60";
+const MAX_IN_FLIGHT: usize = 8;
+
+/// So long that several requests are under way at the same time.
+const LATENCY: Duration = Duration::from_millis(120);
+
+/// Runs it and shows the picture.
+pub(crate) fn demo(args: &DemoArgs, screen: &Screen) -> Result<Exit, UsageError> {
+    let quota = Quota::new(Rate::per_second(10), None);
+    let cannot = |error: io::Error| UsageError::new(format!("cannot start the demo: {error}"));
+    // The network does not keep distances: see the help of `fanout serve`.
+    let settings = Settings {
+        latency: LATENCY,
+        ..Settings::new(quota.forgiving_one())
+    };
+    let server = Server::start(settings).map_err(cannot)?;
+    screen.say(format_args!(
+        "60 ids from {} at {quota}, at most {MAX_IN_FLIGHT} in flight: about four seconds",
+        server.url()
+    ));
+    let client = FanOutClient::builder(server.url())
+        .rate(quota.rate)
+        .burst(quota.burst)
+        .max_in_flight(MAX_IN_FLIGHT)
+        .build()
+        .map_err(|error| UsageError::new(error.to_string()))?;
+    let run = Run {
+        client,
+        ids: Ids::from_ranges(Ranges::parse(IDS).map_err(UsageError::new)?, true),
+        quota,
+        max_in_flight: MAX_IN_FLIGHT,
+        keep_going: false,
+        progress: Style::choose(args.progress, false),
+    };
+    let outbox = Arc::new(Outbox::new(MAX_IN_FLIGHT));
+    let ended = run
+        .go(&CancelToken::new(), &outbox, screen, |_| None)
+        .map_err(cannot)?;
+    Ok(tell(args, &ended, &server.stop(), screen))
+}
+
+fn tell(args: &DemoArgs, ended: &Ended, seen: &Seen, screen: &Screen) -> Exit {
+    let signal = ended.caught.signal();
+    if !args.talk.quiet {
+        for line in summary(ended, signal) {
+            screen.say(line);
+        }
+    }
+    if let Some(signal) = signal {
+        return Exit::Signal(signal);
+    }
+    if let Some(failure) = ended.failure() {
+        screen.say(format_args!("error: {failure}"));
+    }
+    let shown = io::stdout().write_all(shown(seen, ended.quota).as_bytes());
+    if ended.result.is_ok() && shown.is_ok() {
+        Exit::Success
+    } else {
+        Exit::Failure
+    }
+}
+
+fn shown(seen: &Seen, quota: Quota) -> String {
+    let fullest = fullest_window(&seen.arrivals, quota);
+    let was_kept = seen.refused == 0 && fullest <= f64::from(quota.burst) + 1.0;
+    let verdict = if was_kept {
+        "the quota was kept"
+    } else {
+        "the quota was NOT kept"
+    };
+    format!(
+        "\nRequests that the server had seen (#), and the most that the quota admits by then (|):\n\n\
+         {picture}\n\
+         The server {seen}.\n\
+         As it counted, {verdict}: of a burst of {burst} (and one for the network), the fullest window took \
+         {fullest:.1}.\n",
+        picture = picture(&seen.arrivals, quota),
+        burst = quota.burst,
+    )
+}

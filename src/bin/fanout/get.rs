@@ -1,0 +1,96 @@
+//! `fanout get`: a run whose outcomes become records, and whose end becomes an exit code.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use fanout::CancelToken;
+
+use crate::exit::Exit;
+use crate::options::GetOptions;
+use crate::outbox::{AFTER_SIGNAL, Delivery, Outbox, Patience};
+use crate::progress::Style;
+use crate::record::record;
+use crate::run::{Ended, Run};
+use crate::screen::Screen;
+use crate::summary::summary;
+
+/// Does what the options say, and tells how it went.
+pub(crate) fn get(options: GetOptions, screen: &Screen) -> Exit {
+    fetch(options, screen).unwrap_or_else(|error| {
+        screen.say(format_args!("error: cannot start a thread: {error}"));
+        Exit::Failure
+    })
+}
+
+fn fetch(options: GetOptions, screen: &Screen) -> io::Result<Exit> {
+    let (name, is_regular) = (options.output.name.clone(), options.output.is_regular);
+    let progress = Style::choose(options.progress, options.output.is_terminal);
+    let cancel = token(options.deadline);
+    let outbox = Arc::new(Outbox::new(options.max_in_flight));
+    options.output.start(outbox.clone(), {
+        let cancel = cancel.clone();
+        move || cancel.cancel()
+    })?;
+    let run = Run {
+        client: options.client,
+        ids: options.ids,
+        quota: options.quota,
+        max_in_flight: options.max_in_flight,
+        keep_going: options.keep_going,
+        progress,
+    };
+    let ended = run.go(&cancel, &outbox, screen, |outcome| Some(record(outcome)))?;
+    // Now, and not when the last record has found its reader.
+    if let Some(failure) = ended.failure() {
+        screen.say(format_args!("error: {failure}"));
+    }
+    let patience = match &ended.result {
+        _ if is_regular => Patience::Endless,
+        Ok(()) => Patience::UntilStopped(cancel.deadline().map(later)),
+        Err(_) => Patience::WhileReading,
+    };
+    let delivery = outbox.finish(patience);
+    Ok(sum_up(&ended, &delivery, &name, options.talk.quiet, screen))
+}
+
+/// Tells what became of the records and of the run, and what follows.
+fn sum_up(ended: &Ended, delivery: &Delivery, output: &str, quiet: bool, screen: &Screen) -> Exit {
+    // `| head -1`: whoever read the output has had enough, and does not want to hear about it.
+    let is_closed = matches!(&delivery.failure, Some(error) if error.kind() == io::ErrorKind::BrokenPipe);
+    let signal = ended.caught.signal();
+    if !is_closed {
+        if let Some(error) = &delivery.failure {
+            screen.say(format_args!("error: cannot write to {output}: {error}"));
+        }
+        if !quiet {
+            for line in summary(ended, signal) {
+                screen.say(line);
+            }
+        }
+        match delivery.unwritten {
+            0 => {}
+            1 => screen.say(format_args!("1 record did not get out to {output}")),
+            unwritten => screen.say(format_args!("{unwritten} records did not get out to {output}")),
+        }
+    }
+    let is_complete = ended.failure().is_none() && ended.result.is_ok() && ended.failed == 0;
+    match signal {
+        Some(signal) => Exit::Signal(signal),
+        None if is_complete && delivery.is_complete() => Exit::Success,
+        None => Exit::Failure,
+    }
+}
+
+fn token(deadline: Option<Duration>) -> CancelToken {
+    let token = CancelToken::new();
+    match deadline {
+        Some(deadline) => token.with_timeout(deadline),
+        None => token,
+    }
+}
+
+/// The deadline is the run's; what is done by then may still be written.
+fn later(deadline: Instant) -> Instant {
+    deadline.checked_add(AFTER_SIGNAL).unwrap_or(deadline)
+}

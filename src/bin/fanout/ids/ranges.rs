@@ -1,0 +1,253 @@
+//! `1-60,75,001-100`: ids as ranges of numbers, walked and never built.
+//!
+//! Leading zeros keep their width, so `001` and `1` are two ids. A range is cut in two where its numbers
+//! outgrow the width (`001-100` is `001-099` and `100`): then two ids are the same text if and only if they
+//! have the same width and the same number, and duplicates can be taken out by intervals, however long they
+//! are.
+
+use std::collections::{BTreeMap, HashMap};
+
+/// Ranges in the order in which they were given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ranges(Vec<Interval>);
+
+/// The numbers from `first` to `last`. A `width` of 0: as they are; otherwise every one of them is shorter
+/// than that and filled up with zeros.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Interval {
+    width: usize,
+    first: u64,
+    last: u64,
+}
+
+impl Ranges {
+    /// Numbers and ranges of them, with commas between.
+    pub(crate) fn parse(text: &str) -> Result<Ranges, String> {
+        let mut intervals = Vec::new();
+        for item in text.split(',') {
+            parse_item(item.trim(), &mut intervals)?;
+        }
+        Ok(Ranges(intervals))
+    }
+
+    /// The same without what came before: each id where it stands first.
+    pub(crate) fn without_duplicates(self) -> Ranges {
+        let mut seen: HashMap<usize, BTreeMap<u64, u64>> = HashMap::new();
+        let mut kept = Vec::new();
+        for Interval { width, first, last } in self.0 {
+            let seen = seen.entry(width).or_default();
+            for (first, last) in unseen(seen, first, last) {
+                seen.insert(first, last);
+                kept.push(Interval { width, first, last });
+            }
+        }
+        Ranges(kept)
+    }
+
+    /// How many ids there are.
+    pub(crate) fn count(&self) -> u128 {
+        self.0
+            .iter()
+            .map(|interval| u128::from(interval.last - interval.first) + 1)
+            .sum()
+    }
+
+    /// The ids, made one by one.
+    pub(crate) fn into_ids(self) -> impl Iterator<Item = String> {
+        self.0.into_iter().flat_map(|Interval { width, first, last }| {
+            (first..=last).map(move |number| format!("{number:0width$}"))
+        })
+    }
+}
+
+fn parse_item(item: &str, intervals: &mut Vec<Interval>) -> Result<(), String> {
+    let (low, high) = item.split_once('-').unwrap_or((item, item));
+    let first = number(low, item)?;
+    let last = number(high, item)?;
+    if first > last {
+        return Err(format!("'{item}' goes down (use {high}-{low})"));
+    }
+    let padded = [low, high]
+        .iter()
+        .any(|bound| bound.len() > 1 && bound.starts_with('0'));
+    let width = if padded { low.len().max(high.len()) } else { 0 };
+    // The first number that is as long as the width, and so needs no zeros.
+    let outgrown = match u32::try_from(width)
+        .ok()
+        .map(|width| 10_u64.checked_pow(width.saturating_sub(1)))
+    {
+        _ if width == 0 => Some(0),
+        Some(Some(power)) => Some(power),
+        _ => None,
+    };
+    match outgrown {
+        Some(outgrown) if first >= outgrown => intervals.push(Interval {
+            width: 0,
+            first,
+            last,
+        }),
+        Some(outgrown) if last >= outgrown => {
+            intervals.push(Interval {
+                width,
+                first,
+                last: outgrown - 1,
+            });
+            intervals.push(Interval {
+                width: 0,
+                first: outgrown,
+                last,
+            });
+        }
+        _ => intervals.push(Interval { width, first, last }),
+    }
+    Ok(())
+}
+
+fn number(text: &str, item: &str) -> Result<u64, String> {
+    let item = item.escape_debug();
+    if !crate::values::digits(text) {
+        return Err(format!(
+            "'{item}' is no number and no range (use for instance 1-60,75; other ids go in a file: --input FILE)"
+        ));
+    }
+    text.parse()
+        .map_err(|_| format!("'{item}' is too large (use at most {})", u64::MAX))
+}
+
+/// What is left of `first..=last` when the intervals of `seen`, which do not overlap, are taken out of it.
+fn unseen(seen: &BTreeMap<u64, u64>, first: u64, last: u64) -> Vec<(u64, u64)> {
+    let mut left = Vec::new();
+    // An interval that begins earlier may reach in.
+    let reaches_in = seen.range(..=first).next_back().filter(|(_, end)| **end >= first);
+    let from = reaches_in.map_or(first, |(start, _)| *start);
+    let mut next = Some(first);
+    for (&start, &end) in seen.range(from..=last) {
+        let Some(at) = next else { break };
+        if start > at {
+            left.push((at, start - 1));
+        }
+        next = end.checked_add(1);
+    }
+    if let Some(at) = next.filter(|at| *at <= last) {
+        left.push((at, last));
+    }
+    left
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(text: &str) -> Vec<String> {
+        Ranges::parse(text).unwrap().into_ids().collect()
+    }
+
+    fn unique(text: &str) -> Vec<String> {
+        Ranges::parse(text)
+            .unwrap()
+            .without_duplicates()
+            .into_ids()
+            .collect()
+    }
+
+    #[test]
+    fn ranges_are_walked_in_the_order_given() {
+        let cases: [(&str, &[&str]); 9] = [
+            ("7", &["7"]),
+            ("1-3,75", &["1", "2", "3", "75"]),
+            ("5, 1-2", &["5", "1", "2"]),
+            ("0-2", &["0", "1", "2"]),
+            ("3-3", &["3"]),
+            ("08-11", &["08", "09", "10", "11"]),
+            ("098-101", &["098", "099", "100", "101"]),
+            ("1-003", &["001", "002", "003"]),
+            ("007", &["007"]),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(ids(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_range_as_long_as_numbers_allow_is_not_built() {
+        let ranges = Ranges::parse("0-18446744073709551615")
+            .unwrap()
+            .without_duplicates();
+        assert_eq!(ranges.count(), 1 << 64);
+        assert_eq!(ranges.into_ids().nth(2).as_deref(), Some("2"));
+        let last = "18446744073709551614-18446744073709551615";
+        assert_eq!(ids(last), ["18446744073709551614", "18446744073709551615"]);
+    }
+
+    #[test]
+    fn duplicates_go_and_the_first_of_each_stays_where_it_is() {
+        let cases: [(&str, &[&str]); 9] = [
+            ("1,1,1", &["1"]),
+            ("3-5,1-7", &["3", "4", "5", "1", "2", "6", "7"]),
+            ("1-3,2-4,1-5", &["1", "2", "3", "4", "5"]),
+            ("2,4,1-5", &["2", "4", "1", "3", "5"]),
+            ("1-5,2-3", &["1", "2", "3", "4", "5"]),
+            ("9-10,09-10", &["9", "10", "09"]),
+            ("1,01,001,1", &["1", "01", "001"]),
+            ("098-100,99-101", &["098", "099", "100", "99", "101"]),
+            (
+                "18446744073709551615,18446744073709551614-18446744073709551615",
+                &["18446744073709551615", "18446744073709551614"],
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(unique(text), expected, "{text}");
+        }
+    }
+
+    /// Against the obvious way: walk everything and remember what was seen.
+    #[test]
+    fn intervals_agree_with_a_set_of_texts() {
+        let mut seed = 7_u32;
+        let mut random = |below: u32| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 16) % below
+        };
+        for _ in 0..300 {
+            let items = (0..6).map(|_| {
+                let (low, width) = (random(120), random(4) as usize);
+                format!("{low:0width$}-{high:0width$}", high = low + random(40))
+            });
+            let text = items.collect::<Vec<_>>().join(",");
+            let mut seen = std::collections::HashSet::new();
+            let expected: Vec<_> = ids(&text)
+                .into_iter()
+                .filter(|id| seen.insert(id.clone()))
+                .collect();
+            assert_eq!(unique(&text), expected, "{text}");
+            let count = Ranges::parse(&text).unwrap().without_duplicates().count();
+            assert_eq!(count, expected.len() as u128, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_range_is_named() {
+        let cases = [
+            ("", "'' is no number and no range"),
+            ("1,,2", "'' is no number and no range"),
+            ("1-", "'1-' is no number and no range"),
+            ("-1", "'-1' is no number and no range"),
+            (
+                "a-b",
+                "'a-b' is no number and no range (use for instance 1-60,75; other ids go in a file",
+            ),
+            ("1-2-3", "'1-2-3' is no number and no range"),
+            ("1 - 2", "'1 - 2' is no number and no range"),
+            ("1\u{7}", "'1\\u{7}' is no number and no range"),
+            ("60-1", "'60-1' goes down (use 1-60)"),
+            (
+                "18446744073709551616",
+                "'18446744073709551616' is too large (use at most 18446744073709551615)",
+            ),
+        ];
+        for (text, start) in cases {
+            let error = Ranges::parse(text).unwrap_err();
+            assert!(error.starts_with(start), "{text}: {error}");
+        }
+    }
+}

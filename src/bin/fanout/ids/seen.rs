@@ -1,0 +1,110 @@
+//! Which ids have come before: a set of 128-bit fingerprints, in at most 32 bytes an id.
+//!
+//! A `HashSet<u128>` holds 17 bytes for each place and doubles when it is 7/8 full, so that it may hold 39
+//! bytes an id, and half as much again while it grows. This one grows by a third, and one 256th of it at a
+//! time.
+//!
+//! Two ids that share a fingerprint would be taken for one. Among a thousand million ids that happens once in
+//! about 10²⁰ runs, and nobody can bring it about: the keys are the process's own.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+
+/// A set of ids that have been seen.
+pub(crate) struct Seen {
+    keys: [RandomState; 2],
+    shards: Vec<Shard>,
+}
+
+/// An open-addressed table. A place that holds 0 is free.
+#[derive(Clone, Default)]
+struct Shard {
+    places: Vec<u128>,
+    taken: usize,
+}
+
+const SHARDS: usize = 256;
+const SMALLEST: usize = 12;
+
+impl Seen {
+    pub(crate) fn new() -> Seen {
+        Seen {
+            keys: [RandomState::new(), RandomState::new()],
+            shards: vec![Shard::default(); SHARDS],
+        }
+    }
+
+    /// Puts `id` in; true if it was not there yet.
+    pub(crate) fn insert(&mut self, id: &str) -> bool {
+        let [high, low] = [&self.keys[0], &self.keys[1]].map(|keys| u128::from(keys.hash_one(id)));
+        // 0 is for free places; one more collision in 2¹²⁸ does not matter.
+        let fingerprint = ((high << 64) | low).max(1);
+        // The top byte; always below SHARDS.
+        self.shards[(fingerprint >> 120) as usize].insert(fingerprint)
+    }
+}
+
+impl Shard {
+    fn insert(&mut self, fingerprint: u128) -> bool {
+        // At most three places of four are taken: otherwise searches get long.
+        if (self.taken + 1) * 4 > self.places.len() * 3 {
+            self.grow();
+        }
+        let place = self.find(fingerprint);
+        let is_new = self.places[place] == 0;
+        self.places[place] = fingerprint;
+        self.taken += usize::from(is_new);
+        is_new
+    }
+
+    /// The place where `fingerprint` stands, or the free one where it would.
+    fn find(&self, fingerprint: u128) -> usize {
+        // The low half, which has no part in the choice of the shard, scaled to the table's length.
+        let scaled = ((fingerprint & u128::from(u64::MAX)) * self.places.len() as u128) >> 64;
+        let mut place = scaled as usize;
+        while self.places[place] != 0 && self.places[place] != fingerprint {
+            place += 1;
+            if place == self.places.len() {
+                place = 0;
+            }
+        }
+        place
+    }
+
+    fn grow(&mut self) {
+        let length = (self.places.len() + self.places.len() / 3).max(SMALLEST);
+        let old = std::mem::replace(&mut self.places, vec![0; length]);
+        for fingerprint in old.into_iter().filter(|fingerprint| *fingerprint != 0) {
+            let place = self.find(fingerprint);
+            self.places[place] = fingerprint;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_new_once() {
+        let mut seen = Seen::new();
+        for id in ["1", "01", "", "ü"] {
+            assert!(seen.insert(id), "{id}");
+            assert!(!seen.insert(id), "{id}");
+        }
+    }
+
+    #[test]
+    fn a_hundred_thousand_ids_are_told_apart_in_32_bytes_each() {
+        let mut seen = Seen::new();
+        for number in 0..100_000_usize {
+            assert!(seen.insert(&number.to_string()));
+            if number > 10_000 && number % 1_000 == 0 {
+                let places: usize = seen.shards.iter().map(|shard| shard.places.capacity()).sum();
+                let bytes = places * size_of::<u128>();
+                assert!(bytes <= 32 * number, "{bytes} bytes for {number} ids");
+            }
+        }
+        assert!((0..100_000).all(|number: u32| !seen.insert(&number.to_string())));
+    }
+}

@@ -1,0 +1,102 @@
+//! Log lines on standard error: warnings, or what `-v`, `-q` and `RUST_LOG` ask for.
+//!
+//! Only our own lines may say more than `info`, whatever `RUST_LOG` says: what other crates print at `debug`
+//! and
+//! `trace` (ureq: paths, queries, headers) may hold secrets, and nobody here can vouch for it.
+
+use std::env;
+use std::io::{self, IsTerminal};
+
+use env_logger::{Builder, Logger, Target, WriteStyle};
+use log::{Level, LevelFilter, Log, Metadata, Record};
+
+use crate::cli::TalkArgs;
+use crate::screen::Screen;
+
+/// The target of our own lines: library and tool have the same name.
+const OURS: &str = "fanout";
+
+/// Starts the log. A flag says more than `RUST_LOG` about our own lines.
+pub(crate) fn start(talk: TalkArgs, screen: &Screen) {
+    let asked = env::var("RUST_LOG").ok().filter(|filters| !filters.is_empty());
+    let mut builder = Builder::new();
+    builder.parse_filters(asked.as_deref().unwrap_or("warn"));
+    if let Some(level) = level(talk) {
+        builder.filter_module(OURS, level);
+    }
+    builder.write_style(if is_colourful() {
+        WriteStyle::Always
+    } else {
+        WriteStyle::Never
+    });
+    builder.target(Target::Pipe(Box::new(screen.clone())));
+    let logger = builder.build();
+    log::set_max_level(logger.filter());
+    // It fails only where a logger has been set before.
+    let _ = log::set_boxed_logger(Box::new(Capped(logger)));
+}
+
+fn level(talk: TalkArgs) -> Option<LevelFilter> {
+    match (talk.quiet, talk.verbose) {
+        (true, _) => Some(LevelFilter::Error),
+        (false, 0) => None,
+        (false, 1) => Some(LevelFilter::Info),
+        (false, _) => Some(LevelFilter::Debug),
+    }
+}
+
+fn is_colourful() -> bool {
+    let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    io::stderr().is_terminal() && !is_set("NO_COLOR") && !is_dumb()
+}
+
+/// Whether the terminal says that it can only print lines.
+pub(crate) fn is_dumb() -> bool {
+    env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
+struct Capped(Logger);
+
+impl Log for Capped {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        may_pass(metadata) && self.0.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if may_pass(record.metadata()) {
+            self.0.log(record);
+        }
+    }
+
+    fn flush(&self) {
+        self.0.flush();
+    }
+}
+
+fn may_pass(metadata: &Metadata<'_>) -> bool {
+    let ours = metadata.target() == OURS || metadata.target().starts_with("fanout::");
+    ours || metadata.level() <= Level::Info
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_lines_say_more_than_info() {
+        let cases = [
+            ("fanout", Level::Trace, true),
+            ("fanout::http", Level::Debug, true),
+            ("fanout_of_others", Level::Debug, false),
+            ("ureq", Level::Debug, false),
+            ("ureq_proto::client", Level::Trace, false),
+            ("rustls::client", Level::Debug, false),
+            ("ureq", Level::Info, true),
+            ("rustls", Level::Warn, true),
+        ];
+        for (target, level, expected) in cases {
+            let metadata = Metadata::builder().target(target).level(level).build();
+            assert_eq!(may_pass(&metadata), expected, "{target} {level}");
+        }
+    }
+}

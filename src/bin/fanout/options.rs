@@ -1,0 +1,213 @@
+//! Turns the command line into checked values, once. What comes out of here can be carried out, as far as
+//! that can be known without sending anything.
+
+use std::fs;
+use std::io::{self, IsTerminal};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use fanout::{BuildError, FanOutClient};
+
+use crate::cli::{GetArgs, PaceArgs, ProgressWhen, ServeArgs, TalkArgs};
+use crate::exit::UsageError;
+use crate::ids::{Ids, Ranges};
+use crate::output::Output;
+use crate::quota::Quota;
+use crate::serve::Settings;
+use crate::values::statuses::Statuses;
+use crate::values::{duration, rate, request, size, whole};
+
+/// The most requests that may be in flight: also the library's bound.
+const MOST_IN_FLIGHT: usize = 1024;
+
+/// What `fanout get` is to do.
+pub(crate) struct GetOptions {
+    pub(crate) client: FanOutClient,
+    pub(crate) ids: Ids,
+    pub(crate) output: Output,
+    pub(crate) quota: Quota,
+    pub(crate) max_in_flight: usize,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) keep_going: bool,
+    pub(crate) progress: ProgressWhen,
+    pub(crate) talk: TalkArgs,
+}
+
+impl GetOptions {
+    /// Checks everything. The output is opened last, so that no mistake elsewhere empties a file.
+    pub(crate) fn check(args: GetArgs) -> Result<GetOptions, UsageError> {
+        let (quota, max_in_flight) = pace(&args.pace)?;
+        let deadline = optional("deadline", args.deadline.as_deref(), duration::parse)?;
+        let client = client(&args, quota, max_in_flight)?;
+        let ids = ids(&args)?;
+        if let (Some(deadline), Some(total)) = (deadline, ids.total) {
+            refuse_what_cannot_be_met(deadline, total, &quota)?;
+        }
+        let output = output(&args)?;
+        Ok(GetOptions {
+            client,
+            ids,
+            output,
+            quota,
+            max_in_flight,
+            deadline,
+            keep_going: args.keep_going,
+            progress: args.progress,
+            talk: args.talk,
+        })
+    }
+}
+
+/// What `fanout serve` is to do.
+pub(crate) fn serve_settings(args: &ServeArgs) -> Result<Settings, UsageError> {
+    let burst = optional("burst", args.burst.as_deref(), |text| whole(text, 1..=u32::MAX))?;
+    let mut quota = Quota::new(value("rate", &args.rate, rate::parse)?, burst);
+    if burst.is_none() {
+        quota = quota.forgiving_one();
+    }
+    let mut settings = Settings {
+        port: value("port", &args.port, |text| whole(text, 0..=u16::MAX))?,
+        max_in_flight: value("max-in-flight", &args.max_in_flight, |text| {
+            whole(text, 1..=MOST_IN_FLIGHT)
+        })?,
+        latency: optional("latency", args.latency.as_deref(), duration::parse)?.unwrap_or_default(),
+        hanging: args.hang_id.iter().cloned().collect(),
+        ..Settings::new(quota)
+    };
+    settings
+        .statuses
+        .extend(args.fail_id.iter().map(|id| (id.clone(), 500)));
+    for text in &args.status_id {
+        settings
+            .statuses
+            .extend([value("status-id", text, id_and_status)?]);
+    }
+    Ok(settings)
+}
+
+fn id_and_status(text: &str) -> Result<(String, u16), String> {
+    let (id, status) = text.rsplit_once('=').ok_or("no '=' (use ID=CODE, as in 9=404)")?;
+    Ok((id.to_owned(), whole(status, 200..=599)?))
+}
+
+fn pace(args: &PaceArgs) -> Result<(Quota, usize), UsageError> {
+    let rate = value("rate", &args.rate, rate::parse)?;
+    let burst = optional("burst", args.burst.as_deref(), |text| whole(text, 1..=u32::MAX))?;
+    let max_in_flight = value("max-in-flight", &args.max_in_flight, |text| {
+        whole(text, 1..=MOST_IN_FLIGHT)
+    })?;
+    Ok((Quota::new(rate, burst), max_in_flight))
+}
+
+fn client(args: &GetArgs, quota: Quota, max_in_flight: usize) -> Result<FanOutClient, UsageError> {
+    let statuses = value("ok", &args.ok, Statuses::parse)?;
+    let mut builder = FanOutClient::builder(&args.url)
+        .rate(quota.rate)
+        .burst(quota.burst)
+        .max_in_flight(max_in_flight)
+        .timeout(value("timeout", &args.timeout, duration::parse)?)
+        .connect_timeout(value("connect-timeout", &args.connect_timeout, duration::parse)?)
+        .stall_timeout(optional(
+            "stall-timeout",
+            args.stall_timeout.as_deref(),
+            duration::parse,
+        )?)
+        .max_redirects(value("max-redirects", &args.max_redirects, |text| {
+            whole(text, 0..=u32::MAX)
+        })?)
+        .max_body(value("max-body", &args.max_body, size::parse)?)
+        .user_agent(concat!("fanout/", env!("CARGO_PKG_VERSION")))
+        .accept_status(move |status| statuses.contains(status))
+        .keep_going(args.keep_going);
+    for text in &args.header {
+        // Without the value: it may be a secret.
+        let (name, value) =
+            request::header(text).map_err(|error| UsageError::new(format!("--header: {error}")))?;
+        builder = match name.eq_ignore_ascii_case("user-agent") {
+            true => builder.user_agent(value),
+            false => builder.header(name, value),
+        };
+    }
+    for (host, addresses) in resolved(&args.resolve)? {
+        builder = builder.resolve(host, addresses);
+    }
+    if let Some(path) = &args.cacert {
+        let certificates = fs::read(path).map_err(|error| {
+            UsageError::new(format!("--cacert {}: cannot read it: {error}", path.display()))
+        })?;
+        builder = builder.root_certificates_pem(certificates);
+    }
+    builder.build().map_err(|error| in_our_words(&error))
+}
+
+/// The library names its settings; here they are options.
+fn in_our_words(error: &BuildError) -> UsageError {
+    let setting = error.setting();
+    let option = match setting {
+        "url" => "URL".to_owned(),
+        "root_certificates_pem" => "--cacert".to_owned(),
+        _ => format!("--{}", setting.replace('_', "-")),
+    };
+    UsageError::new(error.to_string().replacen(setting, &option, 1))
+}
+
+fn resolved(texts: &[String]) -> Result<Vec<(String, Vec<SocketAddr>)>, UsageError> {
+    texts
+        .iter()
+        .map(|text| value("resolve", text, request::resolve))
+        .collect()
+}
+
+fn ids(args: &GetArgs) -> Result<Ids, UsageError> {
+    let deduplicate = !args.no_dedup;
+    match (&args.ids, &args.input) {
+        (Some(spec), _) => Ok(Ids::from_ranges(value("ids", spec, Ranges::parse)?, deduplicate)),
+        (None, Some(path)) if path != Path::new("-") => Ids::from_file(path, deduplicate),
+        (None, None) if io::stdin().is_terminal() => Err(UsageError::new(
+            "no ids: standard input is a terminal (use --ids 1-60, --input FILE, or a pipe)",
+        )),
+        (None, _) => Ok(Ids::from_standard_input(deduplicate)),
+    }
+}
+
+fn output(args: &GetArgs) -> Result<Output, UsageError> {
+    let Some(path) = &args.output else {
+        return Output::standard();
+    };
+    if same_file(path, args.input.as_ref()) {
+        let shown = path.display();
+        return Err(UsageError::new(format!(
+            "--output {shown}: is the file of --input (use another)"
+        )));
+    }
+    Output::file(path, args.overwrite)
+}
+
+fn same_file(path: &Path, other: Option<&PathBuf>) -> bool {
+    let [path, other] = [Some(path), other.map(PathBuf::as_path)].map(|path| fs::canonicalize(path?).ok());
+    path.is_some() && path == other
+}
+
+fn refuse_what_cannot_be_met(deadline: Duration, total: u128, quota: &Quota) -> Result<(), UsageError> {
+    let least = quota.least_time(total);
+    if least <= deadline {
+        return Ok(());
+    }
+    Err(UsageError::new(format!(
+        "--deadline {deadline:?}: {total} ids at this quota ({quota}) take at least {least:?}; nothing was sent"
+    )))
+}
+
+fn optional<T>(
+    option: &str,
+    text: Option<&str>,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<Option<T>, UsageError> {
+    text.map(|text| value(option, text, parse)).transpose()
+}
+
+/// `--rate 10/x: unknown unit 'x' (use s, m, h or d)`
+fn value<T>(option: &str, text: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, UsageError> {
+    parse(text).map_err(|error| UsageError::new(format!("--{option} {}: {error}", text.escape_debug())))
+}

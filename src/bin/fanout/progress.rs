@@ -1,0 +1,234 @@
+//! How far a run has come: a bar at the bottom of a terminal, or a line a second.
+
+use std::collections::VecDeque;
+use std::io::{self, IsTerminal};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::cli::ProgressWhen;
+use crate::logging::is_dumb;
+use crate::quota::Quota;
+use crate::screen::Screen;
+
+/// How long at most the end of a run waits for the last picture to be drawn, on a terminal that may be
+/// stopped.
+const LAST_DRAW: Duration = Duration::from_millis(250);
+
+/// The rate "now" is that of the last two seconds.
+const RECENT: Duration = Duration::from_secs(2);
+
+/// What the progress is shown as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Style {
+    Off,
+    Bar,
+    Lines,
+}
+
+/// What there is to show at some moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counts {
+    /// Fetched and failed ids.
+    pub(crate) done: u64,
+    pub(crate) failed: u64,
+    /// Requests on the wire.
+    pub(crate) in_flight: usize,
+    /// Requests that wait for their token.
+    pub(crate) waiting: usize,
+}
+
+/// A thread that shows the progress until it is stopped.
+pub(crate) struct Progress(Option<(Sender<()>, Receiver<()>)>);
+
+impl Style {
+    /// A bar needs a terminal that it has for itself: records on the same one would tear it.
+    pub(crate) fn choose(when: ProgressWhen, records_on_terminal: bool) -> Style {
+        let fits = io::stderr().is_terminal() && !records_on_terminal && !is_dumb();
+        match when {
+            ProgressWhen::Never => Style::Off,
+            _ if fits => Style::Bar,
+            ProgressWhen::Auto => Style::Off,
+            ProgressWhen::Always => Style::Lines,
+        }
+    }
+
+    fn interval(self) -> Duration {
+        match self {
+            Style::Bar => Duration::from_millis(100),
+            Style::Lines | Style::Off => Duration::from_secs(1),
+        }
+    }
+}
+
+impl Progress {
+    /// Starts to show what `counts` says, for `total` ids if that is known.
+    pub(crate) fn start(
+        style: Style,
+        screen: &Screen,
+        total: Option<u64>,
+        quota: Quota,
+        counts: impl Fn() -> Counts + Send + 'static,
+    ) -> Progress {
+        if style == Style::Off {
+            return Progress(None);
+        }
+        let (stop, stopped) = bounded::<()>(0);
+        let (done, finished) = bounded::<()>(0);
+        let mut view = View::new(total, quota, Instant::now());
+        let screen = screen.clone();
+        let show = move || {
+            let _done = done; // dropped at the end
+            let bar = (style == Style::Bar).then(|| bar(total));
+            screen.keep(bar.clone());
+            while stopped.recv_timeout(style.interval()) == Err(RecvTimeoutError::Timeout) {
+                let counts = counts();
+                let text = view.text(counts, Instant::now());
+                match &bar {
+                    Some(bar) => {
+                        bar.set_position(counts.done);
+                        bar.set_message(text);
+                    }
+                    None => screen.say(text),
+                }
+            }
+            screen.keep(None);
+            if let Some(bar) = bar {
+                bar.finish_and_clear();
+            }
+        };
+        // A run can do without.
+        let thread = thread::Builder::new().name("progress".to_owned()).spawn(show);
+        Progress(thread.is_ok().then_some((stop, finished)))
+    }
+
+    /// Takes the progress off the screen.
+    pub(crate) fn stop(self) {
+        if let Some((stop, finished)) = self.0 {
+            drop(stop);
+            let _ = finished.recv_timeout(LAST_DRAW);
+        }
+    }
+}
+
+/// Without colours, and so without a thought about them. The text comes first: on a narrow terminal it is the
+/// bar that has to go.
+fn bar(total: Option<u64>) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
+    let template = if total.is_some() {
+        "{msg} {wide_bar}"
+    } else {
+        "{spinner} {wide_msg}"
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("=> ").tick_chars("-\\|/ "));
+    }
+    bar
+}
+
+struct View {
+    total: Option<u64>,
+    quota: Quota,
+    /// How many ids were done at which moment.
+    recent: VecDeque<(Instant, u64)>,
+}
+
+impl View {
+    fn new(total: Option<u64>, quota: Quota, start: Instant) -> View {
+        View {
+            total,
+            quota,
+            recent: VecDeque::from([(start, 0)]),
+        }
+    }
+
+    /// `12/60 done, 10.0/s, 3 in flight, 5 waiting for quota, 0 failed, 5 s left`
+    fn text(&mut self, counts: Counts, now: Instant) -> String {
+        let Counts {
+            done,
+            failed,
+            in_flight,
+            waiting,
+        } = counts;
+        let rate = self.rate(done, now);
+        let of = self.total.map_or(String::new(), |total| format!("/{total}"));
+        let mut text = format!(
+            "{done}{of} done, {rate:.1}/s, {in_flight} in flight, {waiting} waiting for quota, {failed} failed"
+        );
+        if let Some(left) = self.left(done, rate) {
+            text += &format!(", {:.0} s left", left.ceil());
+        }
+        text
+    }
+
+    fn rate(&mut self, done: u64, now: Instant) -> f64 {
+        self.recent.push_back((now, done));
+        while self.recent.len() > 2 && now.duration_since(self.recent[1].0) >= RECENT {
+            self.recent.pop_front();
+        }
+        match self.recent.front() {
+            Some((then, before)) if *then < now => {
+                done.saturating_sub(*before) as f64 / now.duration_since(*then).as_secs_f64()
+            }
+            _ => 0.0,
+        }
+    }
+
+    /// In seconds: at the rate of now, but not at that of a burst, which does not last.
+    fn left(&self, done: u64, rate: f64) -> Option<f64> {
+        let rate = self.quota.per_second().map_or(rate, |lasting| rate.min(lasting));
+        let left = self.total?.saturating_sub(done);
+        (rate > 0.0).then(|| left as f64 / rate)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values;
+
+    #[test]
+    fn the_text_says_how_far_and_how_fast_and_for_how_long() {
+        let quota = Quota::new(values::rate::parse("10/s").unwrap(), None);
+        let start = Instant::now();
+        let mut view = View::new(Some(60), quota, start);
+        let mut at = |millis, done| {
+            let counts = Counts {
+                done,
+                failed: 1,
+                in_flight: 3,
+                waiting: 5,
+            };
+            view.text(counts, start + Duration::from_millis(millis))
+        };
+        assert_eq!(
+            at(0, 0),
+            "0/60 done, 0.0/s, 3 in flight, 5 waiting for quota, 1 failed"
+        );
+        assert_eq!(
+            at(500, 20),
+            "20/60 done, 40.0/s, 3 in flight, 5 waiting for quota, 1 failed, 4 s left"
+        );
+        assert_eq!(
+            at(2_500, 40),
+            "40/60 done, 10.0/s, 3 in flight, 5 waiting for quota, 1 failed, 2 s left"
+        );
+    }
+
+    #[test]
+    fn without_a_total_nothing_is_left() {
+        let quota = Quota::new(values::rate::parse("none").unwrap(), None);
+        let start = Instant::now();
+        let mut view = View::new(None, quota, start);
+        let counts = Counts {
+            done: 7,
+            failed: 0,
+            in_flight: 0,
+            waiting: 0,
+        };
+        let text = view.text(counts, start + RECENT);
+        assert_eq!(text, "7 done, 3.5/s, 0 in flight, 0 waiting for quota, 0 failed");
+    }
+}

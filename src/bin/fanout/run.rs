@@ -1,0 +1,144 @@
+//! One run, from the first id to the last outcome: what `get` and `demo` have in common.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use fanout::{CancelToken, Error, ErrorKind, FanOutClient, Outcome};
+
+use crate::ids::Ids;
+use crate::outbox::Outbox;
+use crate::progress::{Counts, Progress, Style};
+use crate::quota::Quota;
+use crate::record::chain;
+use crate::screen::Screen;
+use crate::signals::{self, Caught};
+
+/// What is to be done.
+pub(crate) struct Run {
+    pub(crate) client: FanOutClient,
+    pub(crate) ids: Ids,
+    pub(crate) quota: Quota,
+    pub(crate) max_in_flight: usize,
+    pub(crate) keep_going: bool,
+    pub(crate) progress: Style,
+}
+
+/// How it went, as far as the requests go.
+pub(crate) struct Ended {
+    pub(crate) result: Result<(), Error>,
+    /// Why the ids could not be read to their end.
+    pub(crate) broken_input: Option<String>,
+    pub(crate) caught: Caught,
+    pub(crate) fetched: u64,
+    pub(crate) failed: u64,
+    pub(crate) total: Option<u128>,
+    pub(crate) quota: Quota,
+    pub(crate) elapsed: Duration,
+}
+
+#[derive(Default)]
+struct Tally {
+    fetched: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Run {
+    /// Fetches the ids and hands each outcome to `each`, on this thread; a signal or `cancel` ends it. Ids
+    /// are taken only while `outbox` has room.
+    pub(crate) fn go(
+        self,
+        cancel: &CancelToken,
+        outbox: &Arc<Outbox>,
+        screen: &Screen,
+        record: impl Fn(&Outcome<String>) -> Option<Vec<u8>>,
+    ) -> io::Result<Ended> {
+        let Run {
+            client,
+            ids,
+            quota,
+            max_in_flight,
+            keep_going,
+            progress,
+        } = self;
+        let caught = signals::listen({
+            let (cancel, outbox) = (cancel.clone(), outbox.clone());
+            move || {
+                cancel.cancel();
+                outbox.signalled();
+            }
+        })?;
+        let broken_input = Arc::new(OnceLock::new());
+        let total = ids.total;
+        let ids = ids.feed(max_in_flight, outbox.clone(), {
+            let (cancel, broken_input) = (cancel.clone(), broken_input.clone());
+            move |error| {
+                // Set only here, so that it cannot be set already.
+                let _ = broken_input.set(error);
+                if !keep_going {
+                    cancel.cancel();
+                }
+            }
+        })?;
+        let tally = Arc::new(Tally::default());
+        let shown = total.map(|total| u64::try_from(total).unwrap_or(u64::MAX));
+        let progress = Progress::start(progress, screen, shown, quota, counts(&client, &tally));
+        let started = Instant::now();
+        let result = client.fetch_each_received(cancel, &ids, |outcome| {
+            tally.count(&outcome);
+            outbox.settle(record(&outcome));
+            Ok(())
+        });
+        let elapsed = started.elapsed();
+        progress.stop();
+        Ok(Ended {
+            result,
+            broken_input: broken_input.get().cloned(),
+            caught,
+            fetched: tally.fetched.load(Ordering::Relaxed),
+            failed: tally.failed.load(Ordering::Relaxed),
+            total,
+            quota,
+            elapsed,
+        })
+    }
+}
+
+impl Ended {
+    /// What the run failed of, if it did. That it was cancelled is nobody's failure: whoever did it knows
+    /// why.
+    pub(crate) fn failure(&self) -> Option<String> {
+        match &self.result {
+            Err(error) if error.kind() != ErrorKind::Cancelled => Some(chain(error)),
+            _ => self.broken_input.clone(),
+        }
+    }
+}
+
+impl Tally {
+    fn count(&self, outcome: &Outcome<String>) {
+        let counter = if outcome.result.is_ok() {
+            &self.fetched
+        } else {
+            &self.failed
+        };
+        // ORDERING: a number to show; nothing else is read by it.
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn counts(client: &FanOutClient, tally: &Arc<Tally>) -> impl Fn() -> Counts + Send + 'static {
+    let (client, tally) = (client.clone(), tally.clone());
+    move || {
+        let failed = tally.failed.load(Ordering::Relaxed);
+        let waiting = client.limiter().waiting();
+        Counts {
+            done: tally.fetched.load(Ordering::Relaxed) + failed,
+            failed,
+            // Who waits for a token holds a place in flight already.
+            in_flight: client.in_flight().saturating_sub(waiting),
+            waiting,
+        }
+    }
+}

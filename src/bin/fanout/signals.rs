@@ -1,0 +1,68 @@
+//! SIGINT and SIGTERM: the first stops the run, the second ends the process on the spot.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+/// After a signal the run has so long to end by itself. It takes a few milliseconds; this is for what nobody
+/// can interrupt, such as a log line to a terminal that has been stopped.
+#[cfg(unix)]
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(3);
+
+/// Which signal has come, if one has.
+#[derive(Clone, Default)]
+pub(crate) struct Caught(Arc<AtomicI32>);
+
+impl Caught {
+    /// The number of the first signal that came.
+    pub(crate) fn signal(&self) -> Option<i32> {
+        Some(self.0.load(Ordering::Acquire)).filter(|signal| *signal != 0)
+    }
+}
+
+/// Starts to listen. `stop` is called once, on a thread of its own, when the first signal comes.
+#[cfg(unix)]
+pub(crate) fn listen(stop: impl FnOnce() + Send + 'static) -> io::Result<Caught> {
+    use std::thread;
+
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::low_level::emulate_default_handler;
+
+    let caught = Caught::default();
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+    let first = caught.clone();
+    let listener = move || {
+        let mut arrivals = signals.forever();
+        let Some(signal) = arrivals.next() else { return };
+        // ORDERING: whoever finds the run stopped finds the signal, too.
+        first.0.store(signal, Ordering::Release);
+        // If no thread can be had, nothing is lost but this last resort.
+        let last_resort = thread::Builder::new()
+            .name("last resort".to_owned())
+            .spawn(move || {
+                let _ = crossbeam_channel::after(PATIENCE).recv();
+                emulate_default_handler(signal)
+            });
+        drop(last_resort);
+        stop();
+        if let Some(second) = arrivals.next() {
+            // It fails only for a signal that it does not know.
+            let _ = emulate_default_handler(second);
+        }
+    };
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(listener)?;
+    Ok(caught)
+}
+
+/// Elsewhere Ctrl-C ends the process at once, as it does by default.
+#[cfg(not(unix))]
+pub(crate) fn listen(_stop: impl FnOnce() + Send + 'static) -> io::Result<Caught> {
+    Ok(Caught::default())
+}
+
+/// `SIGINT`, for the summary.
+pub(crate) fn name(signal: i32) -> &'static str {
+    signal_hook::low_level::signal_name(signal).unwrap_or("a signal")
+}

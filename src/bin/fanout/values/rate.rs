@@ -1,0 +1,92 @@
+//! `10/s`, `0.5/s`, `1.5`, `5000/h`, `none`.
+
+use std::time::Duration;
+
+use fanout::Rate;
+
+use super::fraction;
+
+/// A rate. A decimal becomes an exact fraction: `1.5/s` is 3 in 2 seconds.
+pub(crate) fn parse(text: &str) -> Result<Rate, String> {
+    if text == "none" {
+        return Ok(Rate::UNLIMITED);
+    }
+    let (number, unit) = text.split_once('/').unwrap_or((text, "s"));
+    let unit = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => {
+            return Err(format!(
+                "unknown unit '{}' (use s, m, h or d)",
+                unit.escape_debug()
+            ));
+        }
+    };
+    let Some((tokens, units)) = fraction(number) else {
+        return Err("not a number of requests (use for instance 10/s, 0.5/s, 5000/h, or none)".to_owned());
+    };
+    if tokens == 0 {
+        return Err("a rate of 0 never sends anything (use more than 0, or none for no limit)".to_owned());
+    }
+    let Ok(tokens) = u32::try_from(tokens) else {
+        return Err(format!(
+            "too large, or too many digits (use at most {}, or none for no limit)",
+            u32::MAX
+        ));
+    };
+    match units.checked_mul(unit).map(Duration::from_secs) {
+        Some(per) if per <= Rate::LONGEST => Ok(Rate::new(tokens, per)),
+        _ => Err("slower than one request in 584 years (use more)".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_exact() {
+        let second = Duration::from_secs(1);
+        let cases = [
+            ("10", Rate::per_second(10)),
+            ("10/s", Rate::per_second(10)),
+            ("1.5", Rate::new(3, 2 * second)),
+            ("1.5/s", Rate::new(3, 2 * second)),
+            ("0.5/s", Rate::new(1, 2 * second)),
+            ("0.1/m", Rate::new(1, 600 * second)),
+            ("90/m", Rate::new(90, 60 * second)),
+            ("5000/h", Rate::new(5_000, 3_600 * second)),
+            ("7/d", Rate::new(7, 86_400 * second)),
+            ("4294967295/s", Rate::per_second(u32::MAX)),
+            ("none", Rate::UNLIMITED),
+        ];
+        for (text, rate) in cases {
+            assert_eq!(parse(text), Ok(rate), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_rate_is_told_what_would_be_one() {
+        let cases = [
+            ("10/x", "unknown unit 'x' (use s, m, h or d)"),
+            ("10/", "unknown unit '' (use s, m, h or d)"),
+            ("10/5m", "unknown unit '5m' (use s, m, h or d)"),
+            ("ten", "not a number of requests"),
+            ("", "not a number of requests"),
+            ("-1/s", "not a number of requests"),
+            ("/s", "not a number of requests"),
+            ("None", "not a number of requests"),
+            ("0", "a rate of 0 never sends"),
+            ("0.0/h", "a rate of 0 never sends"),
+            ("4294967296", "too large, or too many digits"),
+            ("33.3333333333", "too large, or too many digits"),
+            ("0.0000000000001/d", "slower than one request in 584 years"),
+        ];
+        for (text, start) in cases {
+            let error = parse(text).unwrap_err();
+            assert!(error.starts_with(start), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The command-line tool, as its users meet it: the real binary, real sockets, real signals.
+
+// Helpers outside of a test function, where the settings of clippy.toml do not reach.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod get;
+mod ids;
+mod serve;
+mod stops;
+mod support;
+mod talk;
+mod usage;

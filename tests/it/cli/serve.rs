@@ -1,0 +1,161 @@
+//! `fanout serve` and `fanout demo`.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Instant;
+
+use super::support::*;
+
+/// A server that is listening, and its URL.
+fn serve(args: &[&str]) -> (Running, String) {
+    let mut running = Running::start(fanout(["serve"]).args(args));
+    let mut line = String::new();
+    BufReader::new(running.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let url = line.strip_prefix("listening on ").unwrap().trim_end().to_owned();
+    assert!(
+        url.starts_with("http://127.0.0.1:") && url.ends_with("/users/{id}/widgets"),
+        "{line}"
+    );
+    (running, url)
+}
+
+fn send(url: &str, id: &str) -> TcpStream {
+    let (address, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    let path = path.replace("{id}", id);
+    write!(
+        stream,
+        "GET /{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    stream
+}
+
+fn ask(url: &str, id: &str) -> String {
+    let mut answer = String::new();
+    send(url, id).read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn it_answers_within_its_quota_and_refuses_beyond() {
+    let (running, url) = serve(&["--rate", "1/m", "--burst", "2"]);
+    let answer = ask(&url, "7");
+    assert!(
+        answer.starts_with("HTTP/1.1 200 ") && answer.contains("{\"user\":\"7\",\"widgets\":["),
+        "{answer}"
+    );
+    assert!(ask(&url, "8").starts_with("HTTP/1.1 200 "));
+    let refused = ask(&url, "9").to_ascii_lowercase();
+    assert!(refused.starts_with("http/1.1 429 "), "{refused}");
+    let seconds = refused
+        .split("\r\nretry-after: ")
+        .nth(1)
+        .unwrap()
+        .split('\r')
+        .next()
+        .unwrap();
+    assert!((1..=60).contains(&seconds.parse().unwrap()), "{seconds}");
+    running.kill(&["TERM"]);
+    let done = running.done();
+    assert!(
+        done.code(0).stderr.contains("saw 3 requests, refused 1 (429)"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn it_refuses_what_goes_beyond_its_cap() {
+    let (_running, url) = serve(&["--rate", "none", "--max-in-flight", "1", "--hang-id", "7"]);
+    let (tell, answers) = channel();
+    let streams = [(); 2].map(|()| {
+        let stream = send(&url, "7");
+        let (mut reader, tell) = (stream.try_clone().unwrap(), tell.clone());
+        thread::spawn(move || {
+            let mut answer = String::new();
+            let _ = reader.read_to_string(&mut answer);
+            let _ = tell.send(answer);
+        });
+        stream
+    });
+    // One of them hangs, whichever; so it is the other one that is answered.
+    let refused = answers.recv_timeout(PATIENCE).unwrap();
+    assert!(
+        refused.starts_with("HTTP/1.1 429 ") && refused.contains("\r\nretry-after: 1\r\n"),
+        "{refused}"
+    );
+    for stream in streams {
+        let _ = stream.shutdown(Shutdown::Both);
+    }
+    // The server hears of that at some moment from now on.
+    let deadline = Instant::now() + PATIENCE;
+    while !ask(&url, "8").starts_with("HTTP/1.1 200 ") {
+        assert!(Instant::now() < deadline, "the place is never free again");
+    }
+}
+
+#[test]
+fn get_works_against_it_and_meets_its_faults() {
+    let (_running, url) = serve(&[
+        "--latency",
+        "5ms",
+        "--fail-id",
+        "7",
+        "--status-id",
+        "9=404",
+        "--hang-id",
+        "11",
+    ]);
+    get(["--ids", "1-3", &url]).code(0);
+    let done = get(["--ids", "6-12", "--keep-going", "--timeout", "300ms", &url]);
+    let records = done.code(1).records();
+    let statuses = ["6", "7", "9", "11"].map(|id| records[id]["status"].as_u64());
+    assert_eq!(statuses, [Some(200), Some(500), Some(404), None]);
+}
+
+#[test]
+fn an_id_finds_its_way_back_through_the_url() {
+    let (_running, url) = serve(&[]);
+    let done = get_with_input([&url], "a/b \"ü\"\n");
+    let record = &done.code(0).records()["a/b \"ü\""];
+    let body: serde_json::Value = serde_json::from_str(record["body"].as_str().unwrap()).unwrap();
+    assert_eq!(body["user"], "a/b \"ü\"");
+}
+
+#[test]
+fn a_port_that_is_taken_is_told() {
+    let (_running, url) = serve(&[]);
+    let port = url.split([':', '/']).nth(4).unwrap();
+    let done = Running::start(&mut fanout(["serve", "--port", port])).done();
+    assert!(
+        done.code(1).errors()[0].starts_with("cannot serve: "),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn the_demo_keeps_its_quota_and_shows_it_in_five_seconds() {
+    let start = Instant::now();
+    let done = Running::start(&mut fanout(["demo"])).done();
+    assert!(
+        start.elapsed().as_secs_f64() < 5.0 || cfg!(debug_assertions),
+        "{:?}",
+        start.elapsed()
+    );
+    done.code(0);
+    assert!(done.stderr.contains("fetched 60 of 60 ids"), "{}", done.stderr);
+    assert!(
+        done.stdout.contains("saw 60 requests, refused 0 (429)"),
+        "{}",
+        done.stdout
+    );
+    assert!(done.stdout.contains("the quota was kept"), "{}", done.stdout);
+    assert!(done.stdout.contains("####################"), "{}", done.stdout);
+    assert!(!done.stdout.contains("\"id\""), "{}", done.stdout);
+}
