@@ -51,9 +51,8 @@ fn cancel_and_join(waiters: usize) -> Duration {
     assert!(limiter.try_acquire());
     let cancel = CancelToken::new();
     thread::scope(|scope| {
-        let threads: Vec<_> = (0..waiters)
-            .map(|_| scope.spawn(|| limiter.acquire(&cancel).unwrap_err()))
-            .collect();
+        let threads: Vec<_> =
+            (0..waiters).map(|_| scope.spawn(|| limiter.acquire(&cancel).unwrap_err())).collect();
         while limiter.waiting() < waiters {
             thread::yield_now();
         }

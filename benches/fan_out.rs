@@ -26,10 +26,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
         client.rate(rate).burst(1_000_000).build().unwrap()
     };
     let cancel = CancelToken::new();
-    for (name, rate) in [
-        ("no limit", Rate::UNLIMITED),
-        ("10⁹ a second", Rate::per_second(1_000_000_000)),
-    ] {
+    for (name, rate) in [("no limit", Rate::UNLIMITED), ("10⁹ a second", Rate::per_second(1_000_000_000))] {
         let client = client(rate);
         group.bench_function(format!("fetch_all, {name}"), |bencher| {
             bencher.iter(|| {
@@ -57,10 +54,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
 fn serve() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let answer = format!(
-        "HTTP/1.1 200 OK\r\nContent-Length: {BODY}\r\n\r\n{}",
-        "x".repeat(BODY)
-    );
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {BODY}\r\n\r\n{}", "x".repeat(BODY));
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let answer = answer.clone();

@@ -9,11 +9,5 @@ mod token_bucket;
 
 use criterion::{criterion_group, criterion_main};
 
-criterion_group!(
-    benches,
-    token_bucket::bench,
-    rate_limiter::bench,
-    cancel::bench,
-    fan_out::bench
-);
+criterion_group!(benches, token_bucket::bench, rate_limiter::bench, cancel::bench, fan_out::bench);
 criterion_main!(benches);

@@ -18,15 +18,9 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     let mutex = Mutex::new(Instant::now());
     let lock_and_read = || *mutex.lock() = black_box(Instant::now());
 
-    group.bench_function("reference: one lock, one read of the clock", |bencher| {
-        bencher.iter(lock_and_read)
-    });
-    group.bench_function("try_acquire", |bencher| {
-        bencher.iter(|| assert!(limiter.try_acquire()))
-    });
-    group.bench_function("acquire", |bencher| {
-        bencher.iter(|| limiter.acquire(&cancel).unwrap())
-    });
+    group.bench_function("reference: one lock, one read of the clock", |bencher| bencher.iter(lock_and_read));
+    group.bench_function("try_acquire", |bencher| bencher.iter(|| assert!(limiter.try_acquire())));
+    group.bench_function("acquire", |bencher| bencher.iter(|| limiter.acquire(&cancel).unwrap()));
 
     group.bench_function("reference: the same, 8 threads", |bencher| {
         bencher.iter_custom(|times| on_all_threads(times, lock_and_read));

@@ -10,9 +10,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("token_bucket");
     let start = Instant::now();
 
-    group.bench_function("reference: one read of the clock", |bencher| {
-        bencher.iter(Instant::now)
-    });
+    group.bench_function("reference: one read of the clock", |bencher| bencher.iter(Instant::now));
 
     group.bench_function("take, a token is there", |bencher| {
         let mut bucket = TokenBucket::new(Rate::per_second(1_000_000_000), u32::MAX, start).unwrap();

@@ -88,13 +88,7 @@ impl TokenBucket {
             return Err(InvalidLimit::ZeroBurst);
         }
         let credit = capacity(rate, burst);
-        Ok(TokenBucket {
-            rate,
-            burst,
-            credit,
-            counted_to: now,
-            resumes_at: None,
-        })
+        Ok(TokenBucket { rate, burst, credit, counted_to: now, resumes_at: None })
     }
 
     /// Takes `tokens` if they are there at `now`, or tells when they will be. `0` is granted unless paused.
@@ -116,10 +110,7 @@ impl TokenBucket {
     /// Whether so many could ever be granted at once.
     pub(crate) fn check(&self, tokens: u32) -> Result<(), ExceedsBurst> {
         if self.rate.is_some() && tokens > self.burst {
-            return Err(ExceedsBurst {
-                tokens,
-                burst: self.burst,
-            });
+            return Err(ExceedsBurst { tokens, burst: self.burst });
         }
         Ok(())
     }
@@ -209,9 +200,7 @@ impl TokenBucket {
     /// The rate in force.
     #[must_use]
     pub fn rate(&self) -> Rate {
-        self.rate.map_or(Rate::UNLIMITED, |(tokens, per)| {
-            Rate::new(tokens, Duration::from_nanos(per))
-        })
+        self.rate.map_or(Rate::UNLIMITED, |(tokens, per)| Rate::new(tokens, Duration::from_nanos(per)))
     }
 
     /// Counts the credit that has come up to `now`. See "Time that steps back".
@@ -228,8 +217,7 @@ impl TokenBucket {
     }
 
     fn cost(&self, tokens: u64) -> u128 {
-        self.rate
-            .map_or(0, |(_, per)| u128::from(tokens) * u128::from(per))
+        self.rate.map_or(0, |(_, per)| u128::from(tokens) * u128::from(per))
     }
 }
 
@@ -251,10 +239,7 @@ pub(crate) fn later(start: Instant, nanos: u64) -> Instant {
 impl std::fmt::Display for ExceedsBurst {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let ExceedsBurst { tokens, burst } = self;
-        write!(
-            f,
-            "{tokens} tokens at once are more than the burst of {burst} and would never be there"
-        )
+        write!(f, "{tokens} tokens at once are more than the burst of {burst} and would never be there")
     }
 }
 
@@ -277,10 +262,7 @@ mod tests {
         assert_eq!(bucket.take(20, t0), Ok(Take::Taken));
         for tenth in 1..=40 {
             let due = t0 + SECOND / 10 * tenth;
-            assert_eq!(
-                bucket.take(1, due - Duration::from_nanos(1)),
-                Ok(Take::DueAt(due))
-            );
+            assert_eq!(bucket.take(1, due - Duration::from_nanos(1)), Ok(Take::DueAt(due)));
             assert_eq!(bucket.take(1, due), Ok(Take::Taken));
         }
     }
@@ -288,21 +270,16 @@ mod tests {
     #[test]
     fn ten_years_bring_every_token_at_its_very_nanosecond() {
         let month = 30 * 86_400_u64;
-        for (rate, monthly) in [
-            (Rate::per_second(3), 3 * month),
-            (Rate::new(5_000, SECOND * 3_600), 5_000 * month / 3_600),
-        ] {
+        for (rate, monthly) in
+            [(Rate::per_second(3), 3 * month), (Rate::new(5_000, SECOND * 3_600), 5_000 * month / 3_600)]
+        {
             let monthly = u32::try_from(monthly).unwrap();
             let (mut bucket, t0) = bucket(rate, monthly + 1);
             bucket.take(monthly + 1, t0).unwrap();
             for end in (1..=120).map(|months| t0 + Duration::from_secs(month * months)) {
                 // All but the last, at an odd instant: the fraction that stays behind must not get lost.
                 bucket.take(monthly - 1, end - Duration::from_nanos(7)).unwrap();
-                assert_eq!(
-                    bucket.take(1, end - Duration::from_nanos(1)),
-                    Ok(Take::DueAt(end)),
-                    "{rate}"
-                );
+                assert_eq!(bucket.take(1, end - Duration::from_nanos(1)), Ok(Take::DueAt(end)), "{rate}");
                 assert_eq!(bucket.take(1, end), Ok(Take::Taken), "{rate}");
             }
         }
@@ -374,10 +351,7 @@ mod tests {
         bucket.set_rate(Rate::per_second(1), half).unwrap();
         assert_eq!(bucket.available(half), 2);
         assert_eq!(bucket.take(3, half), Ok(Take::DueAt(half + SECOND / 2)));
-        assert_eq!(
-            bucket.set_rate(Rate::per_second(0), half),
-            Err(InvalidLimit::ZeroRate)
-        );
+        assert_eq!(bucket.set_rate(Rate::per_second(0), half), Err(InvalidLimit::ZeroRate));
         assert_eq!(bucket.rate(), Rate::per_second(1));
     }
 
@@ -410,11 +384,9 @@ mod tests {
     #[test]
     fn the_extremes_neither_overflow_nor_panic() {
         let t0 = Instant::now();
-        for (tokens, per) in [
-            (1, Rate::LONGEST),
-            (u32::MAX, Rate::LONGEST),
-            (u32::MAX, Duration::from_nanos(1)),
-        ] {
+        for (tokens, per) in
+            [(1, Rate::LONGEST), (u32::MAX, Rate::LONGEST), (u32::MAX, Duration::from_nanos(1))]
+        {
             for burst in [1, u32::MAX] {
                 let mut bucket = TokenBucket::new(Rate::new(tokens, per), burst, t0).unwrap();
                 assert_eq!(bucket.take(burst, t0), Ok(Take::Taken));
@@ -423,9 +395,7 @@ mod tests {
                 let _ = bucket.take(1, far);
                 let _ = bucket.due(u64::MAX, far);
                 bucket.set_rate(Rate::new(u32::MAX, Rate::LONGEST), far).unwrap();
-                bucket
-                    .set_rate(Rate::new(1, Duration::from_nanos(1)), far)
-                    .unwrap();
+                bucket.set_rate(Rate::new(1, Duration::from_nanos(1)), far).unwrap();
                 bucket.pause_until(far, t0);
                 let _ = bucket.take(burst, t0);
             }

@@ -85,8 +85,8 @@ impl Builder {
         self
     }
 
-    /// How many requests may be made up for at once after a quieter time; at least 1. In every window of length `w` at
-    /// most `burst + rate · w` requests are sent. Defaults to what two seconds bring, from 1 to 20.
+    /// How many requests may be made up for at once after a quieter time; at least 1. In every window of length `w`
+    /// at most `burst + rate · w` requests are sent. Defaults to what two seconds bring, from 1 to 20.
     ///
     /// A server that enforces the very same numbers can still see one too many, when the first request of a burst
     /// takes longer to reach it than those behind it. Where it forgives none, set the burst one below its own.
@@ -109,8 +109,8 @@ impl Builder {
         self
     }
 
-    /// How long looking up the name and connecting may take. Every address of the name is tried; a silent one gets its
-    /// share of the time, and not all of it. Defaults to 5 s.
+    /// How long looking up the name and connecting may take. Every address of the name is tried; a silent one gets
+    /// its share of the time, and not all of it. Defaults to 5 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Builder {
         self.connect_timeout = timeout;
         self
@@ -204,9 +204,7 @@ impl Builder {
             Requests::Url(url) => {
                 let template = Template::parse(&url)?;
                 if let Some(authorization) = template.authorization() {
-                    headers
-                        .entry(AUTHORIZATION)
-                        .or_insert_with(|| authorization.clone());
+                    headers.entry(AUTHORIZATION).or_insert_with(|| authorization.clone());
                 }
                 RequestSource::Template { template, headers }
             }
@@ -230,22 +228,14 @@ impl Builder {
         })?;
         match u32::try_from(self.max_in_flight) {
             Ok(max @ 1..) if self.max_in_flight <= MAX_IN_FLIGHT => Ok(Quota::new(limiter, max)),
-            _ => Err(BuildError::new(
-                "max_in_flight",
-                self.max_in_flight,
-                "it may be from 1 to 1024",
-            )),
+            _ => Err(BuildError::new("max_in_flight", self.max_in_flight, "it may be from 1 to 1024")),
         }
     }
 
     fn http_settings(&self) -> Result<HttpSettings, BuildError> {
         let stall = self.stall_timeout.map(|timeout| ("stall_timeout", timeout));
-        for (setting, timeout) in [
-            ("timeout", self.timeout),
-            ("connect_timeout", self.connect_timeout),
-        ]
-        .into_iter()
-        .chain(stall)
+        for (setting, timeout) in
+            [("timeout", self.timeout), ("connect_timeout", self.connect_timeout)].into_iter().chain(stall)
         {
             if timeout.is_zero() {
                 return Err(BuildError::new(setting, "0", "it must be longer, say 10 s"));
@@ -256,7 +246,8 @@ impl Builder {
             connect_timeout: self.connect_timeout,
             stall_timeout: self.stall_timeout,
             max_body: self.max_body,
-            max_idle: self.max_in_flight,
+            // Room for every worker at two hosts: an API that redirects to a store keeps both busy.
+            max_idle: self.max_in_flight.saturating_mul(2),
             user_agent: header_value("user_agent", "User-Agent", &self.user_agent)?,
             root_certificates: self.root_certificates()?,
             pinned: self.pinned()?,
@@ -311,11 +302,7 @@ impl Builder {
                 return Err(wrong(host, "it names no host"));
             }
             let name = name.trim_start_matches('[').trim_end_matches(']');
-            pinned.push(Pinned {
-                host: name.to_ascii_lowercase(),
-                port,
-                addrs: addresses.clone(),
-            });
+            pinned.push(Pinned { host: name.to_ascii_lowercase(), port, addrs: addresses.clone() });
         }
         Ok(pinned)
     }

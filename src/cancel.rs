@@ -11,9 +11,9 @@
 //! 2. *No registration is lost.* The flag is raised, and the list taken, under the node's lock; `register` looks at
 //!    the flag and enters the list under that same lock. So it either comes before, and is interrupted, or comes
 //!    after, and is refused. There is no third.
-//! 3. *Foreign code runs outside the lock.* `cancel` takes the list, lets go of the lock, and only then interrupts. An
-//!    interrupt may therefore reach something that has left in the meantime: every [`Interrupt`] must bear one that
-//!    comes late. (A condvar sees a spurious wake-up; a tether belongs to one call, all of which is over.)
+//! 3. *Foreign code runs outside the lock.* `cancel` takes the list, lets go of the lock, and only then interrupts.
+//!    An interrupt may therefore reach something that has left in the meantime: every [`Interrupt`] must bear one
+//!    that comes late. (A condvar sees a spurious wake-up; a tether belongs to one call, all of which is over.)
 //! 4. *No node is locked while another one is.* Children are cancelled by the same loop as their parent, not from
 //!    inside it, so there is no lock order to keep and no recursion, however deep the tree.
 //!
@@ -70,9 +70,7 @@ impl CancelToken {
     /// A token that nothing cancels but its own [`cancel`](CancelToken::cancel). It has no deadline.
     #[must_use]
     pub fn new() -> CancelToken {
-        CancelToken {
-            node: Arc::new(Node::new(false, None, None)),
-        }
+        CancelToken { node: Arc::new(Node::new(false, None, None)) }
     }
 
     /// Raises the flag of this token and of all below it, and wakes everyone who waits by them. Returns when all have
@@ -134,21 +132,14 @@ impl CancelToken {
 
     /// As [`check`](CancelToken::check), without the deadline.
     pub(crate) fn check_flag(&self) -> Result<(), Stopped> {
-        if self.node.raised.load(Ordering::Acquire) {
-            Err(Stopped::Cancelled)
-        } else {
-            Ok(())
-        }
+        if self.node.raised.load(Ordering::Acquire) { Err(Stopped::Cancelled) } else { Ok(()) }
     }
 
-    /// Has `waiter` interrupted when the token is cancelled, until the registration is dropped. Refused if it has been
-    /// cancelled already. The deadline is the waiter's own affair.
+    /// Has `waiter` interrupted when the token is cancelled, until the registration is dropped. Refused if it has
+    /// been cancelled already. The deadline is the waiter's own affair.
     pub(crate) fn register(&self, waiter: Arc<dyn Interrupt>) -> Result<Registration, Stopped> {
         match self.node.enter(|_| Listener::Waiter(waiter)) {
-            Some(key) => Ok(Registration {
-                node: self.node.clone(),
-                key,
-            }),
+            Some(key) => Ok(Registration { node: self.node.clone(), key }),
             None => Err(Stopped::Cancelled),
         }
     }
@@ -223,21 +214,14 @@ enum Listener {
 
 impl Node {
     fn new(raised: bool, parent: Option<(Arc<Node>, u64)>, deadline: Option<Instant>) -> Node {
-        Node {
-            raised: AtomicBool::new(raised),
-            deadline,
-            parent,
-            listeners: Mutex::default(),
-        }
+        Node { raised: AtomicBool::new(raised), deadline, parent, listeners: Mutex::default() }
     }
 
     /// Raises the flag and hands over who is to be told. Invariant 2.
     fn raise(&self) -> impl Iterator<Item = Listener> + use<> {
         let mut listeners = self.listeners.lock();
         self.raised.store(true, Ordering::Release);
-        std::mem::take(&mut listeners.list)
-            .into_iter()
-            .map(|(_, listener)| listener)
+        std::mem::take(&mut listeners.list).into_iter().map(|(_, listener)| listener)
     }
 
     /// Enters the list, or nothing if the flag is up. Invariant 2.
@@ -316,16 +300,10 @@ mod tests {
         let (left, right) = (root.child(), root.child());
         let leaf = left.child();
         left.cancel();
-        assert_eq!(
-            [&root, &left, &right, &leaf].map(CancelToken::is_cancelled),
-            [false, true, false, true]
-        );
+        assert_eq!([&root, &left, &right, &leaf].map(CancelToken::is_cancelled), [false, true, false, true]);
         root.cancel();
         assert!(right.is_cancelled());
-        assert!(
-            root.child().is_cancelled(),
-            "a child of a cancelled token is born cancelled"
-        );
+        assert!(root.child().is_cancelled(), "a child of a cancelled token is born cancelled");
     }
 
     #[test]
@@ -342,10 +320,7 @@ mod tests {
         assert_eq!(root.deadline(), None);
         let now = Instant::now();
         let hour = root.with_deadline(now + Duration::from_secs(3_600));
-        assert_eq!(
-            hour.with_deadline(now + Duration::from_secs(7_200)).deadline(),
-            hour.deadline()
-        );
+        assert_eq!(hour.with_deadline(now + Duration::from_secs(7_200)).deadline(), hour.deadline());
         assert_eq!(hour.child().deadline(), hour.deadline());
         assert_eq!(root.with_timeout(Duration::MAX).deadline(), None);
         let over = hour.with_deadline(now);
@@ -372,10 +347,7 @@ mod tests {
     fn a_late_registration_is_refused() {
         let token = CancelToken::new();
         token.cancel();
-        assert_eq!(
-            token.register(Arc::new(Count::default())).err(),
-            Some(Stopped::Cancelled)
-        );
+        assert_eq!(token.register(Arc::new(Count::default())).err(), Some(Stopped::Cancelled));
     }
 
     /// Design §2.10: registering and cancelling race; whoever comes second must see the other.

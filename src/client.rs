@@ -39,14 +39,14 @@ struct Inner {
 }
 
 impl FanOutClient {
-    /// Begins a client that GETs `url` with `{id}` filled in. `{id}` may stand in the path or the query, more than once;
-    /// an id is percent-encoded, and so one segment or one value, whatever it holds.
+    /// Begins a client that GETs `url` with `{id}` filled in. `{id}` may stand in the path or the query, more than
+    /// once; an id is percent-encoded, and so one segment or one value, whatever it holds.
     pub fn builder(url: impl Into<String>) -> Builder {
         Builder::for_url(url.into())
     }
 
-    /// Begins a client whose requests are made by a closure, from the text of an id: any method, headers and body. The
-    /// closure may return a request or the result of building one. It runs on the workers.
+    /// Begins a client whose requests are made by a closure, from the text of an id: any method, headers and body.
+    /// The closure may return a request or the result of building one. It runs on the workers.
     ///
     /// ```
     /// use fanout::{FanOutClient, http};
@@ -62,24 +62,19 @@ impl FanOutClient {
     }
 
     pub(crate) fn new(fetcher: Fetcher, max_in_flight: usize, keep_going: bool) -> FanOutClient {
-        FanOutClient {
-            inner: Arc::new(Inner {
-                fetcher,
-                max_in_flight,
-                keep_going,
-            }),
-        }
+        FanOutClient { inner: Arc::new(Inner { fetcher, max_in_flight, keep_going }) }
     }
 
-    /// Fetches all ids, and returns the body of each; or the first error, and nothing else. An id that comes more than
-    /// once is fetched once.
+    /// Fetches all ids, and returns the body of each; or the first error, and nothing else. An id that comes more
+    /// than once is fetched once.
     ///
     /// All or nothing, as its type says, even with [`keep_going`](Builder::keep_going). To keep what came before an
     /// error, use [`fetch_each`](FanOutClient::fetch_each).
     ///
     /// # Errors
     ///
-    /// The first failure. By the time it is returned, everything has stopped: no request is under way, no thread left.
+    /// The first failure. By the time it is returned, everything has stopped: no request is under way, no thread
+    /// left.
     ///
     /// # Cancellation
     ///
@@ -98,15 +93,13 @@ impl FanOutClient {
     {
         // One map serves as the set of ids seen and as the result. Both closures run on this thread, in turn.
         let bodies: RefCell<HashMap<I, Vec<u8>>> = RefCell::default();
-        let unseen = ids
-            .into_iter()
-            .filter(|id| match bodies.borrow_mut().entry(id.clone()) {
-                Entry::Occupied(_) => false,
-                Entry::Vacant(place) => {
-                    place.insert(Vec::new());
-                    true
-                }
-            });
+        let unseen = ids.into_iter().filter(|id| match bodies.borrow_mut().entry(id.clone()) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(place) => {
+                place.insert(Vec::new());
+                true
+            }
+        });
         self.fetch_each(cancel, unseen, |outcome| {
             let response = outcome.result?;
             bodies.borrow_mut().insert(outcome.id, response.body);
@@ -117,22 +110,22 @@ impl FanOutClient {
 
     /// Fetches all ids, and hands each [`Outcome`] to `each` as it comes, on this thread.
     ///
-    /// Ids are pulled when there is room for them, at most a small number ahead, and never while an outcome waits. The
-    /// memory used depends on [`max_in_flight`](Builder::max_in_flight), not on how many ids there are, in which order
-    /// they are done, or how slow `each` is. Outcomes come in the order in which they are done. An id that comes twice
-    /// is fetched twice.
+    /// Ids are pulled when there is room for them, at most a small number ahead, and never while an outcome waits.
+    /// The memory used depends on [`max_in_flight`](Builder::max_in_flight), not on how many ids there are, in which
+    /// order they are done, or how slow `each` is. Outcomes come in the order in which they are done. An id that
+    /// comes twice is fetched twice.
     ///
     /// # Errors
     ///
     /// The first failure; what had been fetched before it still reaches `each`. With
-    /// [`keep_going`](Builder::keep_going), failures are handed to `each` instead. An error that `each` returns ends the
-    /// run as well, and is returned as it is. By the time an error is returned, everything has stopped: no request is
-    /// under way, no thread left.
+    /// [`keep_going`](Builder::keep_going), failures are handed to `each` instead. An error that `each` returns ends
+    /// the run as well, and is returned as it is. By the time an error is returned, everything has stopped: no
+    /// request is under way, no thread left.
     ///
     /// # Cancellation
     ///
-    /// Ends at once when `cancel` is cancelled or its deadline passes, whatever it is waiting for; but not before `each`
-    /// or the iterator's `next()` return, if they are running. Nothing is sent meanwhile.
+    /// Ends at once when `cancel` is cancelled or its deadline passes, whatever it is waiting for; but not before
+    /// `each` or the iterator's `next()` return, if they are running. Nothing is sent meanwhile.
     ///
     /// # Panics
     ///
@@ -151,9 +144,9 @@ impl FanOutClient {
         self.run(cancel, FromIterator(ids.into_iter()), each)
     }
 
-    /// As [`fetch_each`](FanOutClient::fetch_each), for ids that come from elsewhere, in their own time: from a reader of
-    /// standard input, say. While the channel is empty, outcomes go on reaching `each`, and a cancel ends the wait. The
-    /// run ends when the channel is disconnected and all that came has been fetched.
+    /// As [`fetch_each`](FanOutClient::fetch_each), for ids that come from elsewhere, in their own time: from a
+    /// reader of standard input, say. While the channel is empty, outcomes go on reaching `each`, and a cancel ends
+    /// the wait. The run ends when the channel is disconnected and all that came has been fetched.
     ///
     /// # Errors
     ///
@@ -178,8 +171,8 @@ impl FanOutClient {
         self.inner.fetcher.quota.limiter()
     }
 
-    /// How many in-flight permits are held at this moment, by all calls on this client: requests that are under way or
-    /// about to be.
+    /// How many in-flight permits are held at this moment, by all calls on this client: requests that are under way
+    /// or about to be.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.inner.fetcher.quota.in_flight() as usize
@@ -192,36 +185,17 @@ impl FanOutClient {
         S: Source<I>,
         F: FnMut(Outcome<I>) -> Result<(), E>,
     {
-        let Inner {
-            fetcher,
-            max_in_flight,
-            keep_going,
-        } = &*self.inner;
+        let Inner { fetcher, max_in_flight, keep_going } = &*self.inner;
         let started = Instant::now();
-        emit(&Event::RunStarted {
-            max_in_flight: *max_in_flight,
-        });
-        let plan = Plan {
-            cancel,
-            workers: *max_in_flight,
-            keep_going: *keep_going,
-            spawner: Spawner::default(),
-        };
+        emit(&Event::RunStarted { max_in_flight: *max_in_flight });
+        let plan =
+            Plan { cancel, workers: *max_in_flight, keep_going: *keep_going, spawner: Spawner::default() };
         let work = |id: I, worker: &Worker<'_>| {
             let (result, times) = fetcher.fetch(&id.to_string(), worker);
-            Outcome {
-                id,
-                attempt: ATTEMPT,
-                result,
-                times,
-            }
+            Outcome { id, attempt: ATTEMPT, result, times }
         };
         let (delivered, ended) = fan_out::run(&plan, source, work, each);
-        emit(&Event::RunEnded {
-            delivered,
-            ok: ended.is_ok(),
-            elapsed: started.elapsed(),
-        });
+        emit(&Event::RunEnded { delivered, ok: ended.is_ok(), elapsed: started.elapsed() });
         ended
     }
 }

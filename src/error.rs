@@ -197,10 +197,7 @@ impl BuildError {
         value: impl fmt::Display,
         right: impl fmt::Display,
     ) -> BuildError {
-        BuildError {
-            setting,
-            text: format!("{setting} is {value}: {right}"),
-        }
+        BuildError { setting, text: format!("{setting} is {value}: {right}") }
     }
 
     /// The setting at fault, by the name of the method that sets it: `"burst"`, `"max_in_flight"`, `"url"` …

@@ -16,38 +16,17 @@ pub(crate) const TARGET: &str = "fanout";
 #[derive(Debug)]
 pub(crate) enum Event<'a> {
     /// An id was fetched.
-    RequestDone {
-        user_id: &'a str,
-        attempt: u32,
-        status: u16,
-        latency: Duration,
-        wait: Duration,
-    },
+    RequestDone { user_id: &'a str, attempt: u32, status: u16, latency: Duration, wait: Duration },
     /// An id could not be fetched.
-    RequestFailed {
-        user_id: &'a str,
-        attempt: u32,
-        error: &'a Error,
-        latency: Duration,
-        wait: Duration,
-    },
+    RequestFailed { user_id: &'a str, attempt: u32, error: &'a Error, latency: Duration, wait: Duration },
     /// A redirect is being followed.
-    RedirectFollowed {
-        user_id: &'a str,
-        attempt: u32,
-        status: u16,
-        hop: u32,
-    },
+    RedirectFollowed { user_id: &'a str, attempt: u32, status: u16, hop: u32 },
     /// A kept connection turned out to be dead; the request is sent again, on a fresh one.
     StaleConnection { user_id: &'a str, attempt: u32 },
     /// A call begins.
     RunStarted { max_in_flight: usize },
     /// A call has ended, and everything that it started.
-    RunEnded {
-        delivered: u64,
-        ok: bool,
-        elapsed: Duration,
-    },
+    RunEnded { delivered: u64, ok: bool, elapsed: Duration },
     /// The operating system refused a thread; the call goes on with fewer.
     FewerWorkers { workers: usize, wanted: usize },
 }
@@ -73,36 +52,30 @@ pub(crate) fn emit(event: &Event<'_>) {
 #[cold]
 fn write(event: &Event<'_>, level: Level) {
     match *event {
-        Event::RequestDone {
-            user_id,
-            attempt,
-            status,
-            latency,
-            wait,
-        } => log::log!(
+        Event::RequestDone { user_id, attempt, status, latency, wait } => log::log!(
             target: TARGET, level,
             user_id = user_id, attempt = attempt, status = status,
             latency_ms = millis(latency), wait_ms = millis(wait);
             "request done"
         ),
-        Event::RequestFailed {
-            user_id,
-            attempt,
-            error,
-            latency,
-            wait,
-        } => log::log!(
-            target: TARGET, level,
-            user_id = user_id, attempt = attempt, status = error.status().map(|status| status.as_u16()),
-            latency_ms = millis(latency), wait_ms = millis(wait), kind:? = error.kind(), sent:% = error.sent();
-            "request failed"
-        ),
-        Event::RedirectFollowed {
-            user_id,
-            attempt,
-            status,
-            hop,
-        } => log::log!(
+        Event::RequestFailed { user_id, attempt, error, latency, wait } => {
+            let (latency_ms, wait_ms, kind, sent) =
+                (millis(latency), millis(wait), error.kind(), error.sent());
+            // A field that is not there says more than one that says "None".
+            match error.status().map(|status| status.as_u16()) {
+                Some(status) => log::log!(
+                    target: TARGET, level,
+                    user_id, attempt, status, latency_ms, wait_ms, kind:?, sent:%;
+                    "request failed"
+                ),
+                None => log::log!(
+                    target: TARGET, level,
+                    user_id, attempt, latency_ms, wait_ms, kind:?, sent:%;
+                    "request failed"
+                ),
+            }
+        }
+        Event::RedirectFollowed { user_id, attempt, status, hop } => log::log!(
             target: TARGET, level,
             user_id = user_id, attempt = attempt, status = status, hop = hop;
             "redirect followed"
@@ -117,11 +90,7 @@ fn write(event: &Event<'_>, level: Level) {
             max_in_flight = max_in_flight;
             "run started"
         ),
-        Event::RunEnded {
-            delivered,
-            ok,
-            elapsed,
-        } => log::log!(
+        Event::RunEnded { delivered, ok, elapsed } => log::log!(
             target: TARGET, level,
             delivered = delivered, ok = ok, elapsed_ms = millis(elapsed);
             "run ended"
@@ -144,6 +113,7 @@ mod tests {
     use super::*;
     use crate::error::ErrorKind;
     use std::sync::Mutex;
+    use ureq::http::{HeaderMap, StatusCode};
 
     static SEEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
@@ -170,9 +140,7 @@ mod tests {
             record.key_values().visit(&mut keys).unwrap();
             let (message, level) = (record.args(), record.level().as_str().to_lowercase());
             if record.target() == TARGET {
-                SEEN.lock()
-                    .unwrap()
-                    .push(format!("//! | `{message}` | {level} | {} |", keys.0.join(" ")));
+                SEEN.lock().unwrap().push(format!("//! | `{message}` | {level} | {} |", keys.0.join(" ")));
             }
         }
 
@@ -184,39 +152,16 @@ mod tests {
         log::set_logger(&Recorder).unwrap();
         log::set_max_level(log::LevelFilter::Trace);
         let (user_id, attempt, latency, wait) = ("7", 1, Duration::ZERO, Duration::ZERO);
-        let error = &Error::new(ErrorKind::Status, "");
+        let head = Some((StatusCode::NOT_FOUND, HeaderMap::new()));
+        let error = &Error::new(ErrorKind::Status, "").answered(head);
         let all = [
-            Event::RequestDone {
-                user_id,
-                attempt,
-                status: 200,
-                latency,
-                wait,
-            },
-            Event::RequestFailed {
-                user_id,
-                attempt,
-                error,
-                latency,
-                wait,
-            },
-            Event::RedirectFollowed {
-                user_id,
-                attempt,
-                status: 302,
-                hop: 1,
-            },
+            Event::RequestDone { user_id, attempt, status: 200, latency, wait },
+            Event::RequestFailed { user_id, attempt, error, latency, wait },
+            Event::RedirectFollowed { user_id, attempt, status: 302, hop: 1 },
             Event::StaleConnection { user_id, attempt },
             Event::RunStarted { max_in_flight: 8 },
-            Event::RunEnded {
-                delivered: 1,
-                ok: true,
-                elapsed: latency,
-            },
-            Event::FewerWorkers {
-                workers: 1,
-                wanted: 8,
-            },
+            Event::RunEnded { delivered: 1, ok: true, elapsed: latency },
+            Event::FewerWorkers { workers: 1, wanted: 8 },
         ];
         all.iter().for_each(emit);
         let seen = SEEN.lock().unwrap();
@@ -228,10 +173,7 @@ mod tests {
             .collect();
         assert_eq!(table.len(), all.len(), "an event for each line");
         for line in table {
-            assert!(
-                seen.iter().any(|seen| seen == line),
-                "{line} is not logged; these are: {seen:#?}"
-            );
+            assert!(seen.iter().any(|seen| seen == line), "{line} is not logged; these are: {seen:#?}");
         }
     }
 }

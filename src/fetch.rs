@@ -30,38 +30,17 @@ pub(crate) const ATTEMPT: u32 = 1;
 impl Fetcher {
     /// Fetches one id. Blocks the worker; whatever it waits for ends when the call is cancelled.
     pub(crate) fn fetch(&self, id: &str, worker: &Worker<'_>) -> (Result<Response, Error>, Times) {
-        let mut fetch = Fetch {
-            fetcher: self,
-            id,
-            worker,
-            times: Times::starting_now(),
-        };
+        let mut fetch = Fetch { fetcher: self, id, worker, times: Times::starting_now() };
         let result = fetch.run().map_err(|error| error.about(id, ATTEMPT));
-        let Times {
-            waited: wait,
-            latency,
-            ..
-        } = fetch.times;
+        let Times { waited: wait, latency, .. } = fetch.times;
         match &result {
             Ok(response) => {
                 let status = response.status.as_u16();
-                emit(&Event::RequestDone {
-                    user_id: id,
-                    attempt: ATTEMPT,
-                    status,
-                    latency,
-                    wait,
-                });
+                emit(&Event::RequestDone { user_id: id, attempt: ATTEMPT, status, latency, wait });
             }
             // What was cut off because another one failed is no event of its own.
             Err(error) if error.kind() == ErrorKind::Cancelled => {}
-            Err(error) => emit(&Event::RequestFailed {
-                user_id: id,
-                attempt: ATTEMPT,
-                error,
-                latency,
-                wait,
-            }),
+            Err(error) => emit(&Event::RequestFailed { user_id: id, attempt: ATTEMPT, error, latency, wait }),
         }
         (result, fetch.times)
     }
@@ -93,10 +72,8 @@ impl Fetch<'_> {
         let mut request = self.fetcher.source.request(self.id)?;
         let mut connection = Connection::Any;
         let mut hops = 0;
-        let in_flight = self.wait(
-            |fetch| fetch.fetcher.quota.enter(fetch.worker.cancel),
-            "an in-flight permit",
-        )?;
+        let in_flight =
+            self.wait(|fetch| fetch.fetcher.quota.enter(fetch.worker.cancel), "an in-flight permit")?;
         // The permit is given back at the end of this function: the body is read by then, or the socket closed, and
         // the outcome not handed over yet.
         loop {
@@ -117,10 +94,9 @@ impl Fetch<'_> {
         let result = wait(self);
         self.times.waited += start.elapsed();
         result.map_err(|stopped| match stopped {
-            Stopped::Cancelled => Error::new(
-                ErrorKind::Cancelled,
-                format!("cancelled while waiting for {what}"),
-            ),
+            Stopped::Cancelled => {
+                Error::new(ErrorKind::Cancelled, format!("cancelled while waiting for {what}"))
+            }
             Stopped::DeadlineExceeded => {
                 let text = format!("the run's deadline comes before {what} for it");
                 Error::new(ErrorKind::DeadlineExceeded, text)
@@ -137,40 +113,18 @@ impl Fetch<'_> {
             wanted: &accept,
             fresh: connection == Connection::Fresh,
         };
-        let Prepared {
-            method,
-            uri,
-            headers,
-            body,
-        } = &request;
+        let Prepared { method, uri, headers, body } = &request;
         let start = Instant::now();
-        let result = self.fetcher.http.exchange(
-            Outgoing {
-                method,
-                uri,
-                headers,
-                body,
-            },
-            &wire,
-        );
+        let result = self.fetcher.http.exchange(Outgoing { method, uri, headers, body }, &wire);
         self.times.latency += start.elapsed();
         match result {
-            Ok(Reply {
-                status,
-                headers,
-                body: Some(body),
-            }) => Ok(Next::Done(Response {
-                status,
-                headers,
-                body,
-            })),
+            Ok(Reply { status, headers, body: Some(body) }) => {
+                Ok(Next::Done(Response { status, headers, body }))
+            }
             Ok(reply) if is_redirect(reply.status) => self.redirect(&request, reply, hops),
             Ok(reply) => Err(status_error(reply, "")),
             Err(failure) if failure.stale && connection == Connection::Any && request.is_idempotent() => {
-                emit(&Event::StaleConnection {
-                    user_id: self.id,
-                    attempt: ATTEMPT,
-                });
+                emit(&Event::StaleConnection { user_id: self.id, attempt: ATTEMPT });
                 Ok(Next::Send(request, Connection::Fresh))
             }
             Err(failure) => Err(error_of(failure)),
@@ -187,22 +141,14 @@ impl Fetch<'_> {
         if *hops >= max {
             return match max {
                 0 => Err(status_error(reply, ", and redirects are not followed")),
-                _ => refused(
-                    reply,
-                    &format!("which is one redirect more than the {max} that are followed"),
-                ),
+                _ => refused(reply, &format!("which is one redirect more than the {max} that are followed")),
             };
         }
         match follow(request, reply.status, &reply.headers) {
             Ok(next) => {
                 *hops += 1;
                 let status = reply.status.as_u16();
-                emit(&Event::RedirectFollowed {
-                    user_id: self.id,
-                    attempt: ATTEMPT,
-                    status,
-                    hop: *hops,
-                });
+                emit(&Event::RedirectFollowed { user_id: self.id, attempt: ATTEMPT, status, hop: *hops });
                 Ok(Next::Send(next, Connection::Any))
             }
             Err(RedirectError::NoLocation) => refused(reply, "a redirect without a Location"),
@@ -211,10 +157,7 @@ impl Fetch<'_> {
             }
             Err(RedirectError::Downgrade(location)) => refused(
                 reply,
-                &format!(
-                    "a redirect from https to {:?}, which is not followed",
-                    shown(&location)
-                ),
+                &format!("a redirect from https to {:?}, which is not followed", shown(&location)),
             ),
         }
     }
@@ -250,10 +193,6 @@ fn error_of(failure: Failure) -> Error {
 
 impl Times {
     fn starting_now() -> Times {
-        Times {
-            taken_at: Instant::now(),
-            waited: Duration::ZERO,
-            latency: Duration::ZERO,
-        }
+        Times { taken_at: Instant::now(), waited: Duration::ZERO, latency: Duration::ZERO }
     }
 }

@@ -34,25 +34,27 @@
 //!
 //! # What holds
 //!
-//! * **The bound.** In every window of length `w`, at most `burst + rate · w` requests are begun, exactly, on all clones
-//!   of a client and all their calls together. Every request on the wire pays: redirects and replays, too.
-//! * **In flight.** Never more than [`max_in_flight`](Builder::max_in_flight) at the same time; the cap is used to the
-//!   full when the quota allows.
+//! * **The bound.** In every window of length `w`, at most `burst + rate · w` requests are begun, exactly, on all
+//!   clones of a client and all their calls together. Every request on the wire pays: redirects and replays, too.
+//! * **In flight.** Never more than [`max_in_flight`](Builder::max_in_flight) at the same time; the cap is used to
+//!   the full when the quota allows.
 //! * **In order.** Permit, then token, then request; both are handed out in the order of arrival.
-//! * **Fail-fast.** The worker that fails records its error and stops the others itself, in whatever they are blocked:
-//!   look-up, connect, TLS handshake, response, permit, token. What had been fetched before still reaches the closure.
-//!   Then the first error is returned, with every thread joined and each cut-off request's socket closed.
-//! * **Cancellation** ([`CancelToken`]) and a **deadline** end a call from outside in the same way. A call that cannot
-//!   get a token for its next id before its deadline takes no more ids; what is on the wire may go on until then.
+//! * **Fail-fast.** The worker that fails records its error and stops the others itself, in whatever they are
+//!   blocked: look-up, connect, TLS handshake, response, permit, token. What had been fetched before still reaches
+//!   the closure. Then the first error is returned, with every thread joined and each cut-off request's socket
+//!   closed.
+//! * **Cancellation** ([`CancelToken`]) and a **deadline** end a call from outside in the same way. A call that
+//!   cannot get a token for its next id before its deadline takes no more ids; what is on the wire may go on until
+//!   then.
 //! * **Nothing polls, nothing sleeps.** Every wait ends by a wake-up or at a computed instant.
 //! * **A cut body is never a success**: short of its length, inside a chunk, or ended by a reset, or by TLS without
 //!   `close_notify`.
 //!
 //! # What a server can still refuse
 //!
-//! A server that enforces the very same numbers exactly can see one request too many: when the first request of a burst
-//! takes longer to arrive than those behind it, the server sees the burst compressed. nginx's `burst=20 nodelay`
-//! admits 21, and so forgives one. Where a server does not, set the burst one below its own.
+//! A server that enforces the very same numbers exactly can see one request too many: when the first request of a
+//! burst takes longer to arrive than those behind it, the server sees the burst compressed. nginx's `burst=20
+//! nodelay` admits 21, and so forgives one. Where a server does not, set the burst one below its own.
 //!
 //! # Bounds
 //!
@@ -68,18 +70,18 @@
 //! | replays of a request on a stale connection | 1, idempotent methods only | |
 //! | one request | 10 s | [`timeout`](Builder::timeout) |
 //! | name and connect | 5 s | [`connect_timeout`](Builder::connect_timeout) |
-//! | idle connections | as many as requests in flight, for 15 s each | |
+//! | idle connections | twice as many as requests in flight, for 15 s each | |
 //! | look-ups under way in the whole process | 4 | |
 //!
 //! # Names
 //!
-//! A name is looked up once, and its addresses are remembered for as long as the client lives; when none of them can be
-//! connected to, they are forgotten. Every address is tried. A proxy is not used, whatever the environment says.
+//! A name is looked up once, and its addresses are remembered for as long as the client lives; when none of them can
+//! be connected to, they are forgotten. Every address is tried. A proxy is not used, whatever the environment says.
 //!
 //! # Log events
 //!
-//! This crate logs with the target `fanout`, and key-values. URLs, headers and bodies are in none of its records. This
-//! table is a contract; a test holds it against the code.
+//! This crate logs with the target `fanout`, and key-values. URLs, headers and bodies are in none of its records.
+//! This table is a contract; a test holds it against the code.
 //!
 //! | message | level | fields |
 //! | --- | --- | --- |
@@ -91,20 +93,20 @@
 //! | `run ended` | debug | `delivered` `ok` `elapsed_ms` |
 //! | `fewer workers than wanted` | warn | `workers` `wanted` |
 //!
-//! `user_id` is the id, `attempt` counts tries from 1, `latency_ms` is the time on the wire, `wait_ms` the time in line for
-//! permit and tokens, `kind` an [`ErrorKind`], `sent` a [`Sent`]. What was cut off because another id failed is not
-//! logged.
+//! `user_id` is the id, `attempt` counts tries from 1, `latency_ms` is the time on the wire, `wait_ms` the time in line
+//! for permit and tokens, `kind` an [`ErrorKind`], `sent` a [`Sent`]. A failed request has no `status` if no head
+//! came. What was cut off because another id failed is not logged.
 //!
-//! **Beware of what lies below:** at the levels debug and trace, ureq logs the paths and queries of URLs. Where they hold
-//! secrets, cap the targets `ureq`, `ureq_proto` and `rustls` at info, as the command-line tool does.
+//! **Beware of what lies below:** at the levels debug and trace, ureq logs the paths and queries of URLs. Where they
+//! hold secrets, cap the targets `ureq`, `ureq_proto` and `rustls` at info, as the command-line tool does.
 //!
 //! # From the top
 //!
-//! [`FanOutClient`] checks its settings ([`Builder`]), and hands a call to the engine (`fan_out`): the caller's thread
-//! feeds ids and delivers outcomes, workers do what `fetch` says: a permit and a token (`quota`), a request (`request`),
-//! an exchange (`transport`, the only place that knows ureq). Everything that blocks stands on three files: `turnstile`
-//! (a line of threads), `tether` (a worker and the socket it is blocked in) and `cancel` (who stops whom). At the
-//! bottom lies arithmetic: `bucket` and `rate`.
+//! [`FanOutClient`] checks its settings ([`Builder`]), and hands a call to the engine (`fan_out`): the caller's
+//! thread feeds ids and delivers outcomes, workers do what `fetch` says: a permit and a token (`quota`), a request
+//! (`request`), an exchange (`transport`, the only place that knows ureq). Everything that blocks stands on three
+//! files: `turnstile` (a line of threads), `tether` (a worker and the socket it is blocked in) and `cancel` (who
+//! stops whom). At the bottom lies arithmetic: `bucket` and `rate`.
 //!
 //! # Platforms and versions
 //!

@@ -25,10 +25,7 @@ pub(crate) struct Permit {
 
 impl Permits {
     pub(crate) fn new(total: u32) -> Permits {
-        Permits {
-            turnstile: Turnstile::new(Count { total, free: total }, Clock::default()),
-            total,
-        }
+        Permits { turnstile: Turnstile::new(Count { total, free: total }, Clock::default()), total }
     }
 
     /// Waits for permits. All there are is the most that one can have: whoever wants more waits for all.
@@ -39,10 +36,7 @@ impl Permits {
     pub(crate) fn acquire(&self, units: u32, cancel: &CancelToken) -> Result<Permit, Denied<TooMany>> {
         let units = units.min(self.total);
         self.turnstile.acquire(units, cancel, cancel.deadline())?;
-        Ok(Permit {
-            turnstile: self.turnstile.clone(),
-            units,
-        })
+        Ok(Permit { turnstile: self.turnstile.clone(), units })
     }
 
     /// How many are held at this moment.

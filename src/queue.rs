@@ -18,11 +18,7 @@ pub(crate) struct Ticket(u64);
 
 impl<W> Queue<W> {
     pub(crate) fn new() -> Queue<W> {
-        Queue {
-            next: 0,
-            waiting: BTreeMap::new(),
-            wanted: 0,
-        }
+        Queue { next: 0, waiting: BTreeMap::new(), wanted: 0 }
     }
 
     /// Goes to the end of the queue.
@@ -48,9 +44,7 @@ impl<W> Queue<W> {
 
     /// All who wait, in the order of arrival.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Ticket, u32, &W)> {
-        self.waiting
-            .iter()
-            .map(|(ticket, (units, waiter))| (Ticket(*ticket), *units, waiter))
+        self.waiting.iter().map(|(ticket, (units, waiter))| (Ticket(*ticket), *units, waiter))
     }
 
     /// How many units all who wait want together.
@@ -74,9 +68,7 @@ mod tests {
     #[test]
     fn ten_thousand_are_served_in_the_order_of_arrival_and_those_who_leave_are_gone() {
         let mut queue = Queue::new();
-        let tickets: Vec<Ticket> = (0..10_000_u32)
-            .map(|number| queue.join(number % 7, number))
-            .collect();
+        let tickets: Vec<Ticket> = (0..10_000_u32).map(|number| queue.join(number % 7, number)).collect();
         // Every third leaves, the last ones first.
         for number in (0..10_000).rev().filter(|number| number % 3 == 0) {
             assert_eq!(queue.leave(tickets[number]), Some(u32::try_from(number).unwrap()));
@@ -84,10 +76,7 @@ mod tests {
         }
         let left: Vec<u32> = (0..10_000).filter(|number| number % 3 != 0).collect();
         assert_eq!(queue.len(), left.len());
-        assert_eq!(
-            queue.wanted(),
-            left.iter().map(|number| u64::from(number % 7)).sum::<u64>()
-        );
+        assert_eq!(queue.wanted(), left.iter().map(|number| u64::from(number % 7)).sum::<u64>());
         for number in left {
             let (ticket, units, waiter) = queue.head().unwrap();
             assert_eq!((units, *waiter), (number % 7, number));

@@ -24,19 +24,13 @@ pub(crate) struct InFlight<'a> {
 
 impl Quota {
     pub(crate) fn new(limiter: RateLimiter, max_in_flight: u32) -> Quota {
-        Quota {
-            limiter,
-            permits: Permits::new(max_in_flight),
-        }
+        Quota { limiter, permits: Permits::new(max_in_flight) }
     }
 
     /// Waits for a permit.
     pub(crate) fn enter(&self, cancel: &CancelToken) -> Result<InFlight<'_>, Stopped> {
         match self.permits.acquire(1, cancel) {
-            Ok(permit) => Ok(InFlight {
-                quota: self,
-                _permit: permit,
-            }),
+            Ok(permit) => Ok(InFlight { quota: self, _permit: permit }),
             Err(Denied::DeadlineExceeded) => Err(Stopped::DeadlineExceeded),
             // One permit is never too many.
             Err(Denied::Cancelled | Denied::TooMany(_)) => Err(Stopped::Cancelled),

@@ -146,10 +146,7 @@ mod tests {
     #[test]
     fn a_rate_that_never_grants_is_refused() {
         assert_eq!(Rate::per_second(0).checked(), Err(InvalidLimit::ZeroRate));
-        assert_eq!(
-            Rate::new(1, Duration::ZERO).checked(),
-            Err(InvalidLimit::ZeroSpan)
-        );
+        assert_eq!(Rate::new(1, Duration::ZERO).checked(), Err(InvalidLimit::ZeroSpan));
         assert_eq!(Rate::new(1, Duration::MAX).checked(), Err(InvalidLimit::LongSpan));
         assert_eq!(Rate::new(1, Rate::LONGEST).checked(), Ok(Some((1, u64::MAX))));
         assert_eq!(Rate::UNLIMITED.checked(), Ok(None));

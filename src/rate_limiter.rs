@@ -71,9 +71,7 @@ impl RateLimiter {
 
     pub(crate) fn with_clock(rate: Rate, burst: u32, clock: Clock) -> Result<RateLimiter, InvalidLimit> {
         let bucket = TokenBucket::new(rate, burst, clock.now())?;
-        Ok(RateLimiter {
-            turnstile: Turnstile::new(bucket, clock),
-        })
+        Ok(RateLimiter { turnstile: Turnstile::new(bucket, clock) })
     }
 
     /// Waits for a token. Returns the instant at which it was granted.
@@ -111,8 +109,8 @@ impl RateLimiter {
         self.turnstile.try_acquire(1).is_some()
     }
 
-    /// Changes the rate, for those who wait as well. See [`TokenBucket::set_rate`] for what becomes of the tokens that
-    /// are there. Whoever cannot be served before its deadline any more is told so now.
+    /// Changes the rate, for those who wait as well. See [`TokenBucket::set_rate`] for what becomes of the tokens
+    /// that are there. Whoever cannot be served before its deadline any more is told so now.
     ///
     /// # Errors
     ///
@@ -134,8 +132,7 @@ impl RateLimiter {
     /// that the line is released at the rate and not all at once. Whoever cannot be served before its deadline any
     /// more is told so now.
     pub fn pause_until(&self, resume: Instant) {
-        self.turnstile
-            .change(|bucket, now| bucket.pause_until(resume, now));
+        self.turnstile.change(|bucket, now| bucket.pause_until(resume, now));
     }
 
     /// The end of the pause in force, if there is one.

@@ -15,7 +15,7 @@
 //!    │  end                │ cut
 //!    ├─────────────────────┤
 //!    │  end                ▼
-//!    └──────────────────  cut         (stays idle for ever if the cut was for good)
+//!    └──────────────────  cut         (for ever, if the cut was for good)
 //! ```
 //!
 //! # Invariants
@@ -23,8 +23,8 @@
 //! 1. *Nobody else's line is cut.* A line is severed under the tether's lock and only while it is tied. `untie` takes
 //!    the same lock, so a connection that has been untied, and may by now carry another call's request, is out of
 //!    reach. This is also why no generation is needed.
-//! 2. *No cut is lost.* `cut` notes its reason under the lock; `tie` looks for one under that lock. So either the line
-//!    is tied first, and severed, or it is refused. A line can be tied before it blocks, since severing one is
+//! 2. *No cut is lost.* `cut` notes its reason under the lock; `tie` looks for one under that lock. So either the
+//!    line is tied first, and severed, or it is refused. A line can be tied before it blocks, since severing one is
 //!    permanent: a socket shut down before the read fails the read.
 //! 3. *The first reason stays* until the request ends; it, and never the error that came out of the severed line,
 //!    says why the worker came back.
@@ -138,8 +138,8 @@ impl Tether {
         cut(&mut self.state.lock(), why);
     }
 
-    /// Sets when the request is to be cut, or that it is not. Called by the [watchdog](crate::watchdog), which must hear of
-    /// an earlier deadline; a later one may be set without it.
+    /// Sets when the request is to be cut, or that it is not. Called by the [watchdog](crate::watchdog), which must
+    /// hear of an earlier deadline; a later one may be set without it.
     pub(crate) fn set_deadline(&self, deadline: Option<(Instant, Cut)>) {
         self.state.lock().deadline = deadline;
     }
@@ -252,10 +252,7 @@ mod tests {
             }
         }
         for _ in 0..5_000 {
-            let line = Arc::new(Owned {
-                taken_over: false.into(),
-                cut_after: false.into(),
-            });
+            let line = Arc::new(Owned { taken_over: false.into(), cut_after: false.into() });
             let tether = Tether::new();
             tether.tie(line.clone()).unwrap();
             thread::scope(|scope| {

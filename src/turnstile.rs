@@ -23,14 +23,14 @@
 //!
 //! # No wake-up is lost
 //!
-//! A waiter looks at its verdict, the cancel flag, the supply and the clock under the mutex, and the condvar lets go of
-//! the mutex in the same step in which it falls asleep. What can change in between is:
+//! A waiter looks at its verdict, the cancel flag, the supply and the clock under the mutex, and the condvar lets go
+//! of the mutex in the same step in which it falls asleep. What can change in between is:
 //!
 //! * *its verdict*, which is written under the mutex and followed by a notify;
 //! * *who is head*, and *the supply*: the same (invariants 3 and 4);
 //! * *the cancel flag*, which is not guarded by this mutex. Hence [`Waiter::interrupt`] locks the mutex before it
-//!   notifies: either the waiter is not asleep yet and sees the flag, or it is asleep and hears the notify. (To notify
-//!   without the lock would be lost between the look and the sleep.)
+//!   notifies: either the waiter is not asleep yet and sees the flag, or it is asleep and hears the notify. (To
+//!   notify without the lock would be lost between the look and the sleep.)
 //! * *its deadline*, which is a bound of the wait itself.
 //!
 //! # No registration is lost
@@ -117,11 +117,7 @@ impl<S: Supply> Turnstile<S> {
             #[cfg(test)]
             wake_ups: 0,
         };
-        Arc::new_cyclic(|me| Turnstile {
-            clock,
-            state: Mutex::new(state),
-            me: me.clone(),
-        })
+        Arc::new_cyclic(|me| Turnstile { clock, state: Mutex::new(state), me: me.clone() })
     }
 
     /// Takes units if they are there and nobody waits.
@@ -232,10 +228,7 @@ impl<S: Supply> State<S> {
 
     fn is_there(&mut self, units: u32, now: Instant) -> bool {
         self.supply.check(units).is_ok()
-            && self
-                .supply
-                .due(u64::from(units), now)
-                .is_some_and(|due| due <= now)
+            && self.supply.due(u64::from(units), now).is_some_and(|due| due <= now)
     }
 
     /// Grants their units to all at the front of the queue whose units are there. Invariant 3.

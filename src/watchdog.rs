@@ -106,10 +106,7 @@ mod tests {
 
     #[test]
     fn cuts_at_the_deadline_and_not_before() {
-        let watchdog = Watchdog {
-            clock: Clock::manual(),
-            ..Watchdog::default()
-        };
+        let watchdog = Watchdog { clock: Clock::manual(), ..Watchdog::default() };
         let (early, late) = (Tether::new(), Tether::new());
         for tether in [&early, &late] {
             watchdog.watch(tether.clone());
@@ -132,10 +129,7 @@ mod tests {
 
     #[test]
     fn a_request_that_ended_is_not_cut_and_the_next_is() {
-        let watchdog = Watchdog {
-            clock: Clock::manual(),
-            ..Watchdog::default()
-        };
+        let watchdog = Watchdog { clock: Clock::manual(), ..Watchdog::default() };
         let tether = Tether::new();
         watchdog.watch(tether.clone());
         thread::scope(|scope| {

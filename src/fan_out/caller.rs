@@ -35,14 +35,7 @@ where
     F: FnMut(Outcome<I>) -> Result<(), E>,
 {
     pub(super) fn new(call: &'a Call, messages: Receiver<Message<I>>, each: F) -> Self {
-        Caller {
-            call,
-            messages,
-            each,
-            fed: 0,
-            delivered: 0,
-            refused: None,
-        }
+        Caller { call, messages, each, fed: 0, delivered: 0, refused: None }
     }
 
     /// The whole call. Everything it is given is let go of in time for the workers to leave.
@@ -143,9 +136,7 @@ where
         if *fed == Fed::All && self.delivered == self.fed {
             return Ok(());
         }
-        Err(E::from(error_of(
-            self.call.cancel.check().err().unwrap_or(Stopped::Cancelled),
-        )))
+        Err(E::from(error_of(self.call.cancel.check().err().unwrap_or(Stopped::Cancelled))))
     }
 }
 

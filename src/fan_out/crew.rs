@@ -47,16 +47,7 @@ where
         messages_in: Sender<Message<I>>,
         plan: &Plan<'_>,
     ) -> Self {
-        Crew {
-            scope,
-            call,
-            work,
-            ids,
-            messages_in,
-            spawner: plan.spawner,
-            workers: 0,
-            wanted: plan.workers,
-        }
+        Crew { scope, call, work, ids, messages_in, spawner: plan.spawner, workers: 0, wanted: plan.workers }
     }
 
     /// One more worker, unless there are enough; before the first, the watchdog. If the system refuses, those who are
@@ -72,10 +63,7 @@ where
                 return Err(Error::new(ErrorKind::Thread, text).caused_by(Some(Box::new(refused))));
             }
             Err(_) => {
-                emit(&Event::FewerWorkers {
-                    workers: self.workers,
-                    wanted: self.wanted,
-                });
+                emit(&Event::FewerWorkers { workers: self.workers, wanted: self.wanted });
                 self.wanted = self.workers;
             }
         }
@@ -88,9 +76,7 @@ where
             self.start("fanout-watchdog".to_owned(), || call.watchdog.run())?;
         }
         let (ids, messages, work) = (self.ids.clone(), self.messages_in.clone(), self.work);
-        self.start(format!("fanout-{}", self.workers), move || {
-            worker::run(call, &ids, &messages, work)
-        })
+        self.start(format!("fanout-{}", self.workers), move || worker::run(call, &ids, &messages, work))
     }
 
     fn start(&self, name: String, run: impl FnOnce() + Send + 'scope) -> io::Result<()> {

@@ -10,14 +10,14 @@
 //!
 //! # One place to wait
 //!
-//! The caller's thread feeds and collects, and blocks in one place: for a message (and, if the ids come from a channel,
-//! for an id, in the same `select`). It needs no other, because whatever should wake it sends one:
+//! The caller's thread feeds and collects, and blocks in one place: for a message (and, if the ids come from a
+//! channel, for an id, in the same `select`). It needs no other, because whatever should wake it sends one:
 //!
 //! * an outcome is a message;
 //! * a worker that leaves, for whatever reason, sends [`Message::Look`] as the last thing it does;
 //! * a cancel from outside, or a deadline, makes every worker that is at work leave. While the caller sleeps because
-//!   there is no room for another id, all of them are at work, or about to be. Only when it waits for ids from a channel
-//!   may all be idle; so that wait is woken by a cancel itself ([`FromChannel`]).
+//!   there is no room for another id, all of them are at work, or about to be. Only when it waits for ids from a
+//!   channel may all be idle; so that wait is woken by a cancel itself ([`FromChannel`]).
 //!
 //! `Look` is sent without blocking. If the channel is full it is dropped, and not missed: a full channel means that the
 //! caller is not asleep, and it looks at the [`Verdict`] after it has emptied the channel and before it sleeps. The
@@ -33,17 +33,19 @@
 //! # What stops it
 //!
 //! * *A failure*: the worker records the error and then cancels the call's token itself. The flag stops those who are
-//!   about to begin something; the tethers and turnstiles wake those who are blocked. What comes out of a worker whose
-//!   token has been cancelled is a victim, and not looked at.
-//! * *A deadline that cannot be met*: recorded, and no more ids are taken, but what is on the wire may go on until the
-//!   deadline, where the watchdog cuts it.
+//!   about to begin something; the tethers and turnstiles wake those who are blocked. What comes out of a worker
+//!   whose token has been cancelled is a victim, and not looked at.
+//! * *A deadline that cannot be met*: recorded, and no more ids are taken, but what is on the wire may go on until
+//!   the deadline, where the watchdog cuts it.
 //! * *The closure's own error*: cancels, and nothing more is delivered.
-//! * *A panic*, in the closure, the iterator or a worker: cancels; it is raised again when all threads have been joined.
+//! * *A panic*, in the closure, the iterator or a worker: cancels; it is raised again when all threads have been
+//!   joined.
 //!
 //! # Memory
 //!
-//! At most [`look_ahead`] ids and as many outcomes wait, whatever the number of ids. Bodies are bounded by their bytes
-//! as well: [`ROOM`] for all that wait together, so a slow closure holds up the workers instead of filling the memory.
+//! At most [`look_ahead`] ids and as many outcomes wait, whatever the number of ids. Bodies are bounded by their
+//! bytes as well: [`ROOM`] for all that wait together, so a slow closure holds up the workers instead of filling the
+//! memory.
 
 mod caller;
 mod crew;
@@ -96,8 +98,8 @@ enum Message<I> {
     Look,
 }
 
-/// Runs `work` over all ids of `source`, and hands the outcomes to `each`. Returns how many it handed over, and how it
-/// ended.
+/// Runs `work` over all ids of `source`, and hands the outcomes to `each`. Returns how many it handed over, and how
+/// it ended.
 pub(crate) fn run<I, E, S, W, F>(plan: &Plan<'_>, source: S, work: W, each: F) -> (u64, Result<(), E>)
 where
     I: Display + Send,

@@ -46,11 +46,7 @@ pub(crate) struct FromChannel<'a, I> {
 impl<'a, I> FromChannel<'a, I> {
     pub(crate) fn new(ids: &'a Receiver<I>, cancel: &CancelToken) -> FromChannel<'a, I> {
         let (rings, bell) = bounded(1);
-        FromChannel {
-            ids,
-            bell,
-            _registration: cancel.register(Arc::new(Bell(rings))).ok(),
-        }
+        FromChannel { ids, bell, _registration: cancel.register(Arc::new(Bell(rings))).ok() }
     }
 }
 

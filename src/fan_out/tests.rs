@@ -13,20 +13,11 @@ use std::time::{Duration, Instant};
 use ureq::http::{HeaderMap, StatusCode};
 
 fn plan(cancel: &CancelToken, workers: usize) -> Plan<'_> {
-    Plan {
-        cancel,
-        workers,
-        keep_going: false,
-        spawner: Spawner::default(),
-    }
+    Plan { cancel, workers, keep_going: false, spawner: Spawner::default() }
 }
 
 fn fetched<I>(id: I, body: usize) -> Outcome<I> {
-    let response = Response {
-        status: StatusCode::OK,
-        headers: HeaderMap::new(),
-        body: vec![0; body],
-    };
+    let response = Response { status: StatusCode::OK, headers: HeaderMap::new(), body: vec![0; body] };
     outcome(id, Ok(response))
 }
 
@@ -36,17 +27,8 @@ fn failed<I: Display>(id: I, kind: ErrorKind) -> Outcome<I> {
 }
 
 fn outcome<I>(id: I, result: Result<Response, Error>) -> Outcome<I> {
-    let times = Times {
-        taken_at: Instant::now(),
-        waited: Duration::ZERO,
-        latency: Duration::ZERO,
-    };
-    Outcome {
-        id,
-        attempt: 1,
-        result,
-        times,
-    }
+    let times = Times { taken_at: Instant::now(), waited: Duration::ZERO, latency: Duration::ZERO };
+    Outcome { id, attempt: 1, result, times }
 }
 
 /// Blocks as a worker does that waits for a token, until the call is cancelled.
@@ -69,15 +51,11 @@ fn every_id_is_delivered_once_and_no_more_threads_are_started_than_wanted() {
             threads.lock().unwrap().insert(std::thread::current().id());
             fetched(id, 0)
         };
-        let (delivered, ended) = run(
-            &plan(&CancelToken::new(), workers),
-            FromIterator(0..ids),
-            work,
-            |outcome| {
+        let (delivered, ended) =
+            run(&plan(&CancelToken::new(), workers), FromIterator(0..ids), work, |outcome| {
                 seen[outcome.id] += 1;
                 Ok::<(), Error>(())
-            },
-        );
+            });
         ended.unwrap();
         assert_eq!(delivered, ids as u64);
         assert!(seen.iter().all(|times| *times == 1));
@@ -101,15 +79,10 @@ fn the_first_failure_is_returned_and_what_was_fetched_before_is_delivered() {
             _ => failed(id, hang(worker)),
         };
         let mut delivered = Vec::new();
-        let (_, ended) = run(
-            &plan(&CancelToken::new(), 8),
-            FromIterator(0..1_000),
-            work,
-            |outcome| {
-                delivered.push(outcome.id);
-                Ok::<(), Error>(())
-            },
-        );
+        let (_, ended) = run(&plan(&CancelToken::new(), 8), FromIterator(0..1_000), work, |outcome| {
+            delivered.push(outcome.id);
+            Ok::<(), Error>(())
+        });
         let error = ended.unwrap_err();
         assert_eq!((error.kind(), error.id()), (ErrorKind::Status, Some("3")));
         delivered.sort_unstable();
@@ -120,21 +93,14 @@ fn the_first_failure_is_returned_and_what_was_fetched_before_is_delivered() {
 #[test]
 fn keep_going_hands_failures_over_and_ends_well() {
     let cancel = CancelToken::new();
-    let plan = Plan {
-        keep_going: true,
-        ..plan(&cancel, 4)
-    };
+    let plan = Plan { keep_going: true, ..plan(&cancel, 4) };
     let work = |id: usize, _: &Worker<'_>| match id % 2 {
         0 => fetched(id, 0),
         _ => failed(id, ErrorKind::Status),
     };
     let (mut well, mut ill) = (0, 0);
     let (_, ended) = run(&plan, FromIterator(0..1_000), work, |outcome| {
-        *if outcome.result.is_ok() {
-            &mut well
-        } else {
-            &mut ill
-        } += 1;
+        *if outcome.result.is_ok() { &mut well } else { &mut ill } += 1;
         Ok::<(), Error>(())
     });
     ended.unwrap();
@@ -154,22 +120,13 @@ fn an_error_of_the_closure_ends_the_run_and_is_returned_as_it_is() {
         }
     }
     let work = |id: usize, worker: &Worker<'_>| {
-        if id == 0 {
-            fetched(id, 0)
-        } else {
-            failed(id, hang(worker))
-        }
+        if id == 0 { fetched(id, 0) } else { failed(id, hang(worker)) }
     };
     let mut calls = 0;
-    let (_, ended) = run(
-        &plan(&CancelToken::new(), 8),
-        FromIterator(0..),
-        work,
-        |outcome| {
-            calls += 1;
-            Err(Mine::Enough(outcome.id))
-        },
-    );
+    let (_, ended) = run(&plan(&CancelToken::new(), 8), FromIterator(0..), work, |outcome| {
+        calls += 1;
+        Err(Mine::Enough(outcome.id))
+    });
     assert_eq!((ended, calls), (Err(Mine::Enough(0)), 1));
 }
 
@@ -186,22 +143,13 @@ fn a_cancel_from_outside_ends_it_from_every_wait() {
             begun.recv().unwrap();
             cancel.cancel();
         });
-        let (_, ended) = run(
-            &plan(&cancel, 8),
-            FromIterator(0..),
-            work,
-            |_| Ok::<(), Error>(()),
-        );
+        let (_, ended) = run(&plan(&cancel, 8), FromIterator(0..), work, |_| Ok::<(), Error>(()));
         assert_eq!(ended.unwrap_err().kind(), ErrorKind::Cancelled);
     });
     let next = || panic!("a cancelled run pulls nothing");
     let source = FromIterator(std::iter::from_fn(next));
-    let (_, ended) = run(
-        &plan(&cancel, 8),
-        source,
-        |id: u8, _: &Worker<'_>| fetched(id, 0),
-        |_| Ok::<(), Error>(()),
-    );
+    let (_, ended) =
+        run(&plan(&cancel, 8), source, |id: u8, _: &Worker<'_>| fetched(id, 0), |_| Ok::<(), Error>(()));
     assert_eq!(ended.unwrap_err().kind(), ErrorKind::Cancelled);
 }
 
@@ -210,28 +158,19 @@ fn a_cancel_or_a_deadline_ends_the_wait_for_ids_of_a_silent_channel() {
     let (ids_in, ids) = bounded::<u8>(1);
     let work = |id: u8, _: &Worker<'_>| fetched(id, 0);
     let deadline = CancelToken::new().with_timeout(Duration::from_millis(20));
-    let (_, ended) = run(
-        &plan(&deadline, 2),
-        FromChannel::new(&ids, &deadline),
-        work,
-        |_| Ok::<(), Error>(()),
-    );
+    let (_, ended) =
+        run(&plan(&deadline, 2), FromChannel::new(&ids, &deadline), work, |_| Ok::<(), Error>(()));
     assert_eq!(ended.unwrap_err().kind(), ErrorKind::DeadlineExceeded);
     for _ in 0..500 {
         let cancel = CancelToken::new();
         ids_in.send(7).unwrap();
         std::thread::scope(|scope| {
             let call = scope.spawn(|| {
-                run(
-                    &plan(&cancel, 2),
-                    FromChannel::new(&ids, &cancel),
-                    work,
-                    |outcome| {
-                        assert_eq!(outcome.id, 7);
-                        cancel.cancel();
-                        Ok::<(), Error>(())
-                    },
-                )
+                run(&plan(&cancel, 2), FromChannel::new(&ids, &cancel), work, |outcome| {
+                    assert_eq!(outcome.id, 7);
+                    cancel.cancel();
+                    Ok::<(), Error>(())
+                })
             });
             assert_eq!(call.join().unwrap().1.unwrap_err().kind(), ErrorKind::Cancelled);
         });
@@ -239,9 +178,8 @@ fn a_cancel_or_a_deadline_ends_the_wait_for_ids_of_a_silent_channel() {
     ids_in.send(1).unwrap();
     drop(ids_in);
     let cancel = CancelToken::new();
-    let (delivered, ended) = run(&plan(&cancel, 2), FromChannel::new(&ids, &cancel), work, |_| {
-        Ok::<(), Error>(())
-    });
+    let (delivered, ended) =
+        run(&plan(&cancel, 2), FromChannel::new(&ids, &cancel), work, |_| Ok::<(), Error>(()));
     ended.unwrap();
     assert_eq!(delivered, 1);
 }
@@ -283,20 +221,12 @@ fn a_deadline_that_cannot_be_met_lets_what_is_on_the_wire_finish() {
         }
     };
     let mut delivered = Vec::new();
-    let (_, ended) = run(
-        &plan(&CancelToken::new(), 2),
-        FromIterator(0..1_000),
-        work,
-        |outcome| {
-            delivered.push(outcome.id);
-            Ok::<(), Error>(())
-        },
-    );
+    let (_, ended) = run(&plan(&CancelToken::new(), 2), FromIterator(0..1_000), work, |outcome| {
+        delivered.push(outcome.id);
+        Ok::<(), Error>(())
+    });
     let error = ended.unwrap_err();
-    assert_eq!(
-        (error.kind(), error.id()),
-        (ErrorKind::DeadlineExceeded, Some("1"))
-    );
+    assert_eq!((error.kind(), error.id()), (ErrorKind::DeadlineExceeded, Some("1")));
     assert_eq!(delivered, [0]);
 }
 
@@ -346,26 +276,13 @@ fn bodies_that_wait_are_bounded_by_their_bytes() {
 #[test]
 fn a_panic_anywhere_ends_the_rest_and_is_raised_again() {
     let idle = |id: usize, worker: &Worker<'_>| {
-        if id == 0 {
-            fetched(id, 0)
-        } else {
-            failed(id, hang(worker))
-        }
+        if id == 0 { fetched(id, 0) } else { failed(id, hang(worker)) }
     };
-    let payload = |run: &dyn Fn()| {
-        *catch_unwind(AssertUnwindSafe(run))
-            .unwrap_err()
-            .downcast::<&str>()
-            .unwrap()
-    };
+    let payload =
+        |run: &dyn Fn()| *catch_unwind(AssertUnwindSafe(run)).unwrap_err().downcast::<&str>().unwrap();
     let cancel = CancelToken::new();
     let in_closure = payload(&|| {
-        _ = run(
-            &plan(&cancel, 4),
-            FromIterator(0..),
-            idle,
-            |_| -> Result<(), Error> { panic!("closure") },
-        );
+        _ = run(&plan(&cancel, 4), FromIterator(0..), idle, |_| -> Result<(), Error> { panic!("closure") });
     });
     let in_iterator = payload(&|| {
         let ids = (0..).inspect(|id| {
@@ -373,37 +290,16 @@ fn a_panic_anywhere_ends_the_rest_and_is_raised_again() {
                 panic!("iterator")
             }
         });
-        _ = run(
-            &plan(&cancel, 4),
-            FromIterator(ids),
-            idle,
-            |_| Ok::<(), Error>(()),
-        );
+        _ = run(&plan(&cancel, 4), FromIterator(ids), idle, |_| Ok::<(), Error>(()));
     });
     let in_worker = payload(&|| {
         let work = |id: usize, worker: &Worker<'_>| {
-            if id == 3 {
-                panic!("worker")
-            } else {
-                failed(id, hang(worker))
-            }
+            if id == 3 { panic!("worker") } else { failed(id, hang(worker)) }
         };
-        _ = run(
-            &plan(&cancel, 4),
-            FromIterator(0..),
-            work,
-            |_| Ok::<(), Error>(()),
-        );
+        _ = run(&plan(&cancel, 4), FromIterator(0..), work, |_| Ok::<(), Error>(()));
     });
-    assert_eq!(
-        [in_closure, in_iterator, in_worker],
-        ["closure", "iterator", "worker"]
-    );
-    assert_eq!(
-        cancel.check(),
-        Ok::<(), Stopped>(()),
-        "the user's own token is left alone"
-    );
+    assert_eq!([in_closure, in_iterator, in_worker], ["closure", "iterator", "worker"]);
+    assert_eq!(cancel.check(), Ok::<(), Stopped>(()), "the user's own token is left alone");
 }
 
 /// Design §2.12.
@@ -411,16 +307,8 @@ fn a_panic_anywhere_ends_the_rest_and_is_raised_again() {
 fn a_refused_thread_is_an_error_or_fewer_workers() {
     let cancel = CancelToken::new();
     let run_with = |refuse: fn(&str) -> io::Result<()>| {
-        let plan = Plan {
-            spawner: Spawner(refuse),
-            ..plan(&cancel, 8)
-        };
-        run(
-            &plan,
-            FromIterator(0..100),
-            |id: usize, _: &Worker<'_>| fetched(id, 0),
-            |_| Ok::<(), Error>(()),
-        )
+        let plan = Plan { spawner: Spawner(refuse), ..plan(&cancel, 8) };
+        run(&plan, FromIterator(0..100), |id: usize, _: &Worker<'_>| fetched(id, 0), |_| Ok::<(), Error>(()))
     };
     let (_, ended) = run_with(|_| Err(io::ErrorKind::WouldBlock.into()));
     assert_eq!(ended.unwrap_err().kind(), ErrorKind::Thread);

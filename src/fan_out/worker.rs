@@ -45,11 +45,7 @@ where
         return;
     };
     call.watchdog.watch(tether.clone());
-    let worker = Worker {
-        cancel: &call.cancel,
-        tether: &tether,
-        watchdog: &call.watchdog,
-    };
+    let worker = Worker { cancel: &call.cancel, tether: &tether, watchdog: &call.watchdog };
     for id in ids {
         if call.is_ending() {
             return;

@@ -3,8 +3,9 @@
 //! ureq would follow redirects inside one call, past the limiter. So it is told not to, and each hop is a request of
 //! its own that pays its token.
 //!
-//! The URL is joined here (RFC 3986, section 5.2): forty lines, with the RFC's own table as their test. The crates that
-//! join URLs bring from 7 (fluent-uri) to more than 20 others (url) into a build that needs nothing else of them.
+//! The URL is joined here (RFC 3986, section 5.2): forty lines, with the RFC's own table as their test. The crates
+//! that join URLs bring from 7 (fluent-uri) to more than 20 others (url) into a build that needs nothing else of
+//! them.
 
 use ureq::http::header::{CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION, CONTENT_TYPE, LOCATION};
 use ureq::http::{HeaderMap, Method, StatusCode, Uri};
@@ -29,8 +30,8 @@ pub(crate) enum RedirectError {
 
 /// The request that a redirect asks for.
 ///
-/// * 303, and 301 or 302 of a POST, become a GET without a body (RFC 9110, section 15.4); a HEAD stays a HEAD. 307 and
-///   308 keep method and body.
+/// * 303, and 301 or 302 of a POST, become a GET without a body (RFC 9110, section 15.4); a HEAD stays a HEAD. 307
+///   and 308 keep method and body.
 /// * At another origin all headers that the user set are dropped; which of them are secret is not for us to guess.
 pub(crate) fn follow(
     request: &Prepared,
@@ -40,19 +41,15 @@ pub(crate) fn follow(
     let location = headers.get(LOCATION).ok_or(RedirectError::NoLocation)?;
     let location = sanitized(location.as_bytes());
     let bad = |why: String| RedirectError::BadLocation(location.clone(), why);
-    let target: Uri = join(&request.uri, &location)
-        .parse()
-        .map_err(|error| bad(format!("not a URL: {error}")))?;
+    let target: Uri =
+        join(&request.uri, &location).parse().map_err(|error| bad(format!("not a URL: {error}")))?;
     check_uri(&target).map_err(bad)?;
     let (uri, _) = take_userinfo(target).map_err(|error| bad(error.to_string()))?;
     let (from, to) = (Origin::of(&request.uri), Origin::of(&uri));
     if from.is_https() && !to.is_https() {
         return Err(RedirectError::Downgrade(location));
     }
-    let mut next = Prepared {
-        uri,
-        ..request.clone()
-    };
+    let mut next = Prepared { uri, ..request.clone() };
     if from != to {
         next.headers.clear();
     }
@@ -71,7 +68,8 @@ pub(crate) fn follow(
     Ok(next)
 }
 
-/// The location with everything that may not stand in a URL percent-encoded, as browsers do, and without its fragment.
+/// The location with everything that may not stand in a URL percent-encoded, as browsers do, and without its
+/// fragment.
 fn sanitized(location: &[u8]) -> String {
     let is_hex = |index: usize| location.get(index).is_some_and(u8::is_ascii_hexdigit);
     let mut clean = String::with_capacity(location.len());
@@ -98,9 +96,8 @@ fn join(base: &Uri, reference: &str) -> String {
     if let Some(other) = reference.strip_prefix("//") {
         return format!("{scheme}://{other}");
     }
-    let (path, query) = reference
-        .split_once('?')
-        .map_or((reference, None), |(path, query)| (path, Some(query)));
+    let (path, query) =
+        reference.split_once('?').map_or((reference, None), |(path, query)| (path, Some(query)));
     let (path, query) = if path.is_empty() {
         (base.path().to_owned(), query.or(base.query()))
     } else if path.starts_with('/') {
@@ -118,9 +115,7 @@ fn has_scheme(reference: &str) -> bool {
         return false;
     };
     scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-        && scheme
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
 }
 
 /// RFC 3986, section 5.2.4, for a path that begins with a slash.
@@ -245,11 +240,7 @@ mod tests {
         for (status, before, after) in table {
             let next = redirected(before.clone(), "http://h/a", status, "/b").unwrap();
             let kept = before == after;
-            assert_eq!(
-                (next.method, next.body.is_empty()),
-                (after, !kept),
-                "{status} {before}"
-            );
+            assert_eq!((next.method, next.body.is_empty()), (after, !kept), "{status} {before}");
             assert_eq!(next.headers.contains_key(CONTENT_TYPE), kept);
             assert!(next.headers.contains_key("authorization"), "the same origin");
         }
@@ -278,10 +269,7 @@ mod tests {
         assert_eq!(downgrade, RedirectError::Downgrade("http://h/a".to_owned()));
         for location in ["ftp://h/a", "javascript:alert(1)", "http://", "http://h:0/", "//"] {
             let error = redirected(Method::GET, "http://h/a", 302, location).unwrap_err();
-            assert!(
-                matches!(error, RedirectError::BadLocation(..)),
-                "{location}: {error:?}"
-            );
+            assert!(matches!(error, RedirectError::BadLocation(..)), "{location}: {error:?}");
         }
         assert!(is_redirect(StatusCode::FOUND) && !is_redirect(StatusCode::NOT_MODIFIED));
         assert!(!is_redirect(StatusCode::MULTIPLE_CHOICES) && !is_redirect(StatusCode::USE_PROXY));

@@ -30,11 +30,7 @@ impl Origin {
     pub(crate) fn of(uri: &Uri) -> Origin {
         let https = uri.scheme() == Some(&http::uri::Scheme::HTTPS);
         let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
-        Origin {
-            https,
-            host: uri.host().unwrap_or_default().to_ascii_lowercase(),
-            port,
-        }
+        Origin { https, host: uri.host().unwrap_or_default().to_ascii_lowercase(), port }
     }
 
     pub(crate) fn is_https(&self) -> bool {
@@ -45,15 +41,8 @@ impl Origin {
 impl Prepared {
     /// Whether doing it twice is the same as doing it once (RFC 9110, section 9.2.2).
     pub(crate) fn is_idempotent(&self) -> bool {
-        [
-            Method::GET,
-            Method::HEAD,
-            Method::OPTIONS,
-            Method::PUT,
-            Method::DELETE,
-            Method::TRACE,
-        ]
-        .contains(&self.method)
+        [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE, Method::TRACE]
+            .contains(&self.method)
     }
 }
 
@@ -61,14 +50,8 @@ pub(crate) type MakeRequest = dyn Fn(&str) -> Result<Request<Vec<u8>>, http::Err
 
 /// Makes the request for an id.
 pub(crate) enum RequestSource {
-    Template {
-        template: Template,
-        headers: HeaderMap,
-    },
-    Closure {
-        make: Box<MakeRequest>,
-        headers: HeaderMap,
-    },
+    Template { template: Template, headers: HeaderMap },
+    Closure { make: Box<MakeRequest>, headers: HeaderMap },
 }
 
 impl RequestSource {
@@ -79,12 +62,7 @@ impl RequestSource {
                 let uri = template.url(id).map_err(|why| {
                     Error::new(ErrorKind::InvalidId, format!("it cannot be fetched: {why}"))
                 })?;
-                Ok(Prepared {
-                    method: Method::GET,
-                    uri,
-                    headers: headers.clone(),
-                    body: Vec::new(),
-                })
+                Ok(Prepared { method: Method::GET, uri, headers: headers.clone(), body: Vec::new() })
             }
             RequestSource::Closure { make, headers } => {
                 let made = make(id).map_err(|error| {
@@ -92,10 +70,7 @@ impl RequestSource {
                     Error::new(ErrorKind::InvalidRequest, text).caused_by(Some(Box::new(error)))
                 })?;
                 check(made, headers).map_err(|why| {
-                    Error::new(
-                        ErrorKind::InvalidRequest,
-                        format!("its request cannot be sent: {why}"),
-                    )
+                    Error::new(ErrorKind::InvalidRequest, format!("its request cannot be sent: {why}"))
                 })
             }
         }
@@ -122,26 +97,16 @@ fn check(request: Request<Vec<u8>>, common: &HeaderMap) -> Result<Prepared, Stri
         headers.remove(name);
     }
     headers.extend(parts.headers);
-    Ok(Prepared {
-        method: parts.method,
-        uri,
-        headers,
-        body,
-    })
+    Ok(Prepared { method: parts.method, uri, headers, body })
 }
 
 /// Why a header of the user's cannot be sent.
 pub(crate) fn check_header(name: &str, value_len: usize) -> Result<(), String> {
-    if [CONTENT_LENGTH, TRANSFER_ENCODING]
-        .iter()
-        .any(|own| own.as_str().eq_ignore_ascii_case(name))
-    {
+    if [CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|own| own.as_str().eq_ignore_ascii_case(name)) {
         return Err(format!("{name} is set by the client, from the body"));
     }
     if name.len() + value_len + 4 > MAX_REQUEST_LINE {
-        return Err(format!(
-            "the header {name} is longer than {MAX_REQUEST_LINE} bytes"
-        ));
+        return Err(format!("the header {name} is longer than {MAX_REQUEST_LINE} bytes"));
     }
     if HOST.as_str().eq_ignore_ascii_case(name) && value_len == 0 {
         return Err("the header Host is empty".to_owned());
@@ -214,10 +179,7 @@ mod tests {
 
     fn source<R: IntoRequest>(make: impl Fn(&str) -> R + Send + Sync + 'static) -> RequestSource {
         let headers = HeaderMap::from_iter([(http::header::ACCEPT, "text/plain".parse().unwrap())]);
-        RequestSource::Closure {
-            make: Box::new(move |id| make(id).into_request()),
-            headers,
-        }
+        RequestSource::Closure { make: Box::new(move |id| make(id).into_request()), headers }
     }
 
     #[test]
@@ -229,10 +191,7 @@ mod tests {
                 .body("payload")
         });
         let request = source.request("7").unwrap();
-        assert_eq!(
-            (request.method.as_str(), request.uri.to_string().as_str()),
-            ("POST", "http://h/7")
-        );
+        assert_eq!((request.method.as_str(), request.uri.to_string().as_str()), ("POST", "http://h/7"));
         assert_eq!(request.headers["accept"], "a/b");
         assert_eq!(request.headers["authorization"], "Basic dTpw");
         assert_eq!(request.body, b"payload");
@@ -250,14 +209,8 @@ mod tests {
                 source(|_| Request::get("http://h/").header("content-length", "7").body(())),
                 "set by the client",
             ),
-            (
-                source(move |_| Request::get("http://h/").header("x", &long).body(())),
-                "longer than 8192",
-            ),
-            (
-                source(|_| Request::get("http://h/").header("x", "a\nb").body(())),
-                "could not be made",
-            ),
+            (source(move |_| Request::get("http://h/").header("x", &long).body(())), "longer than 8192"),
+            (source(|_| Request::get("http://h/").header("x", "a\nb").body(())), "could not be made"),
         ];
         for (source, says) in cases {
             let error = source.request("7").unwrap_err();

@@ -12,11 +12,7 @@ const PLACE: &str = "{id}";
 
 /// Everything but RFC 3986's unreserved characters, so that an id is one path segment or one query value and nothing
 /// else, whatever it holds.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A URL with at least one `{id}` in its path or query.
 #[derive(Debug)]
@@ -30,50 +26,7 @@ pub(crate) struct Template {
 
 impl Template {
     pub(crate) fn parse(url: &str) -> Result<Template, BuildError> {
-        let wrong = |right: &str| BuildError::new("url", format!("{:?}", without_userinfo(url)), right);
-        if let Some(odd) = url.chars().find(|c| c.is_control() || *c == ' ' || !c.is_ascii()) {
-            return Err(wrong(&format!(
-                "{odd:?} cannot stand in a URL; percent-encode it"
-            )));
-        }
-        let (url, fragment) = url
-            .split_once('#')
-            .map_or((url, ""), |(url, fragment)| (url, fragment));
-        let scheme_end = url
-            .find("://")
-            .ok_or_else(|| wrong("it must begin with http:// or https://"))?;
-        let authority = &url[scheme_end + 3..];
-        let authority = &authority[..authority.find(['/', '?']).unwrap_or(authority.len())];
-        if authority.contains(PLACE) || url[..scheme_end].contains(PLACE) {
-            return Err(wrong("{id} may stand in the path or the query, not in the host"));
-        }
-        let example: Uri = url
-            .replace(PLACE, "0")
-            .parse()
-            .map_err(|error| wrong(&format!("not a URL: {error}")))?;
-        check_uri(&example).map_err(|right| wrong(&right))?;
-        let rest = &url[scheme_end + 3 + authority.len()..];
-        if !rest.contains(PLACE) {
-            let hint = if fragment.contains(PLACE) {
-                " (what follows # is never sent)"
-            } else {
-                ""
-            };
-            return Err(wrong(&format!(
-                "it must hold {{id}} at least once, in the path or the query{hint}"
-            )));
-        }
-        let (_, authorization) =
-            take_userinfo(example).map_err(|error| wrong(&format!("not a URL: {error}")))?;
-        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-        let slash = if rest.starts_with('/') { "" } else { "/" };
-        let clean = format!("{}://{host}{slash}{rest}", &url[..scheme_end]);
-        let in_path = rest.split('?').next().is_some_and(|path| path.contains(PLACE));
-        Ok(Template {
-            pieces: clean.split(PLACE).map(str::to_owned).collect(),
-            in_path,
-            authorization,
-        })
+        parse(url).map_err(|right| BuildError::new("url", format!("{:?}", without_userinfo(url)), right))
     }
 
     /// The header that the userinfo of the URL stands for.
@@ -95,6 +48,37 @@ impl Template {
         }
         url.parse().map_err(|error| format!("it makes no URL: {error}"))
     }
+}
+
+/// A template, or what would be right.
+fn parse(url: &str) -> Result<Template, String> {
+    if let Some(odd) = url.chars().find(|c| c.is_control() || *c == ' ' || !c.is_ascii()) {
+        return Err(format!("{odd:?} cannot stand in a URL; percent-encode it"));
+    }
+    let (url, fragment) = url.split_once('#').unwrap_or((url, ""));
+    let (scheme, rest) = url.split_once("://").ok_or("it must begin with http:// or https://")?;
+    if !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+        return Err(format!("the scheme {scheme} is not supported; use http or https"));
+    }
+    let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    if authority.is_empty() {
+        return Err("it names no host".to_owned());
+    }
+    if authority.contains(PLACE) {
+        return Err("{id} may stand in the path or the query, not in the host".to_owned());
+    }
+    let example: Uri = url.replace(PLACE, "0").parse().map_err(|error| format!("not a URL: {error}"))?;
+    check_uri(&example)?;
+    if !rest.contains(PLACE) {
+        let hint = if fragment.contains(PLACE) { " (what follows # is never sent)" } else { "" };
+        return Err(format!("it must hold {{id}} at least once, in the path or the query{hint}"));
+    }
+    let (_, authorization) = take_userinfo(example).map_err(|error| format!("not a URL: {error}"))?;
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let slash = if rest.starts_with('/') { "" } else { "/" };
+    let clean = format!("{scheme}://{host}{slash}{rest}");
+    let in_path = rest.split('?').next().is_some_and(|path| path.contains(PLACE));
+    Ok(Template { pieces: clean.split(PLACE).map(str::to_owned).collect(), in_path, authorization })
 }
 
 /// The method, the version and the white space of a request's first line.
@@ -123,11 +107,7 @@ pub(crate) fn check_uri(uri: &Uri) -> Result<(), String> {
     }
     match uri.host() {
         None | Some("") => Err("it names no host".to_owned()),
-        Some(_)
-            if uri
-                .authority()
-                .is_some_and(|authority| has_bad_port(authority.as_str())) =>
-        {
+        Some(_) if uri.authority().is_some_and(|authority| has_bad_port(authority.as_str())) => {
             Err("the port must be a number from 1 to 65535".to_owned())
         }
         Some(_) => Ok(()),
@@ -137,17 +117,13 @@ pub(crate) fn check_uri(uri: &Uri) -> Result<(), String> {
 fn has_bad_port(authority: &str) -> bool {
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let after_host = host.rfind(']').map_or(host, |end| &host[end + 1..]);
-    after_host
-        .split_once(':')
-        .is_some_and(|(_, port)| !matches!(port.parse::<u16>(), Ok(1..)))
+    after_host.split_once(':').is_some_and(|(_, port)| !matches!(port.parse::<u16>(), Ok(1..)))
 }
 
 /// The URL as an error may show it.
 fn without_userinfo(url: &str) -> String {
     let start = url.find("://").map_or(0, |end| end + 3);
-    let end = url[start..]
-        .find(['/', '?', '#'])
-        .map_or(url.len(), |end| start + end);
+    let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |end| start + end);
     match url[start..end].rfind('@') {
         Some(at) => format!("{}…{}", &url[..start], &url[start + at..]),
         None => url.to_owned(),
@@ -178,10 +154,7 @@ mod tests {
             ("{id}", "%7Bid%7D"),
         ];
         for (id, encoded) in cases {
-            assert_eq!(
-                url("http://h/u/{id}/w?x={id}", id),
-                format!("http://h/u/{encoded}/w?x={encoded}")
-            );
+            assert_eq!(url("http://h/u/{id}/w?x={id}", id), format!("http://h/u/{encoded}/w?x={encoded}"));
         }
     }
 
@@ -196,11 +169,7 @@ mod tests {
             assert!(path.url(id).is_err());
             assert_eq!(query.url(id).unwrap(), *format!("http://h/?q={id}"));
         }
-        assert!(
-            path.url(&"x".repeat(MAX_REQUEST_LINE))
-                .unwrap_err()
-                .contains("8192")
-        );
+        assert!(path.url(&"x".repeat(MAX_REQUEST_LINE)).unwrap_err().contains("8192"));
     }
 
     #[test]
@@ -213,7 +182,7 @@ mod tests {
             ("ftp://h/{id}", "use http or https"),
             ("h/{id}", "begin with http"),
             ("/users/{id}", "begin with http"),
-            ("http:///{id}", "not a URL"),
+            ("http:///{id}", "names no host"),
             ("http://h:0/{id}", "from 1 to 65535"),
             ("http://h:99999/{id}", "from 1 to 65535"),
             ("http://h/a b/{id}", "percent-encode"),
@@ -234,9 +203,6 @@ mod tests {
         assert_eq!(template.url("7").unwrap(), "https://h:8443/?u=7");
         assert_eq!(template.authorization().unwrap(), "Basic bWU6c2VjcmV0");
         let error = Template::parse("https://me:secret@h/").unwrap_err().to_string();
-        assert!(
-            !error.contains("secret") && error.contains("https://…@h/"),
-            "{error}"
-        );
+        assert!(!error.contains("secret") && error.contains("https://…@h/"), "{error}");
     }
 }

@@ -8,9 +8,7 @@ use ureq::http::{HeaderValue, Uri, uri};
 
 /// Takes the userinfo out of `uri`: the rest of it, and the header that stands for what was taken.
 pub(crate) fn take_userinfo(uri: Uri) -> Result<(Uri, Option<HeaderValue>), uri::InvalidUriParts> {
-    let Some((userinfo, host)) = uri
-        .authority()
-        .and_then(|authority| authority.as_str().rsplit_once('@'))
+    let Some((userinfo, host)) = uri.authority().and_then(|authority| authority.as_str().rsplit_once('@'))
     else {
         return Ok((uri, None));
     };
@@ -18,9 +16,8 @@ pub(crate) fn take_userinfo(uri: Uri) -> Result<(Uri, Option<HeaderValue>), uri:
     let mut secret: Vec<u8> = percent_decode_str(user).collect();
     secret.push(b':');
     secret.extend(percent_decode_str(password));
-    let header = HeaderValue::from_str(&format!("Basic {}", BASE64_STANDARD.encode(secret)))
-        .ok()
-        .map(|mut value| {
+    let header =
+        HeaderValue::from_str(&format!("Basic {}", BASE64_STANDARD.encode(secret))).ok().map(|mut value| {
             value.set_sensitive(true);
             value
         });

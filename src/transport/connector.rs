@@ -5,11 +5,11 @@
 //!
 //! ureq's own pool is set to hold nothing, so it asks for a connection with every request. It gets the one that the
 //! exchange took from ours, or a new one; either way it is tied to the exchange's tether by then. Whether it may be
-//! used again, only ureq knows: it depends on the headers, and on where the body ended. ureq tells nobody, but it asks
-//! the transport [`is_open`](Transport::is_open) at one moment only: when a response has been read to its end, nothing
-//! is left over, and it would put the connection into its pool. So that question is taken as the news, and answered
-//! with "no", for ureq to drop the connection; and dropping it gives it back to our pool. This is read from ureq's
-//! source and nowhere promised. The tests in `tests/contract.rs` fail if it changes.
+//! used again, only ureq knows: it depends on the headers, and on where the body ended. ureq tells nobody, but it
+//! asks the transport [`is_open`](Transport::is_open) at one moment only: when a response has been read to its end,
+//! nothing is left over, and it would put the connection into its pool. So that question is taken as the news, and
+//! answered with "no", for ureq to drop the connection; and dropping it gives it back to our pool. This is read from
+//! ureq's source and nowhere promised. The tests in `tests/contract.rs` fail if it changes.
 //!
 //! It is untied before it is given back, and given back only if it had not been cut by then. So a cut that comes
 //! before finds the connection tied, and the connection is closed; one that comes after finds nothing (`tether`,
@@ -53,23 +53,14 @@ impl<C: Connector> PoolingConnector<C> {
     }
 
     fn open(&self, details: &ConnectionDetails<'_>) -> Result<Connection, Error> {
-        let endpoint = Target::of(details.uri)
-            .map(Target::to_endpoint)
-            .ok_or(Error::ConnectionFailed)?;
-        let transport = self
-            .chain
-            .connect(details, None)?
-            .ok_or(Error::ConnectionFailed)?;
+        let endpoint = Target::of(details.uri).map(Target::to_endpoint).ok_or(Error::ConnectionFailed)?;
+        let transport = self.chain.connect(details, None)?.ok_or(Error::ConnectionFailed)?;
         let socket = current::with(|exchange| {
             exchange.progress.phase = Phase::Sending;
             exchange.opened.take()
         })?;
         let socket = socket.ok_or(Error::ConnectionFailed)?;
-        Ok(Connection {
-            transport: Box::new(transport),
-            socket,
-            endpoint,
-        })
+        Ok(Connection { transport: Box::new(transport), socket, endpoint })
     }
 }
 
@@ -81,11 +72,7 @@ impl<C: Connector> Connector<()> for PoolingConnector<C> {
             Some(ready) => ready,
             None => self.open(details)?,
         };
-        Ok(Some(Lent {
-            connection,
-            idle: self.idle.clone(),
-            to_be_kept: false,
-        }))
+        Ok(Some(Lent { connection, idle: self.idle.clone(), to_be_kept: false }))
     }
 }
 
@@ -180,16 +167,12 @@ impl Resolver for NoResolver {
 
 impl<C: fmt::Debug> fmt::Debug for PoolingConnector<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PoolingConnector")
-            .field("chain", &self.chain)
-            .finish_non_exhaustive()
+        f.debug_struct("PoolingConnector").field("chain", &self.chain).finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for Lent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lent")
-            .field("endpoint", &self.connection.endpoint)
-            .finish_non_exhaustive()
+        f.debug_struct("Lent").field("endpoint", &self.connection.endpoint).finish_non_exhaustive()
     }
 }

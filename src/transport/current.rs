@@ -1,9 +1,9 @@
 //! What an exchange and the transport beneath ureq tell each other.
 //!
 //! ureq stands between the two and hands nothing through. But it runs the whole exchange on the thread that calls it,
-//! and so does the reading and dropping of the body, which never leaves `exchange`. So the state lies in a variable of
-//! the thread, from [`enter`] until its [`Guard`] is dropped. A transport that is used outside of that finds nothing
-//! there, and fails.
+//! and so does the reading and dropping of the body, which never leaves `exchange`. So the state lies in a variable
+//! of the thread, from [`enter`] until its [`Guard`] is dropped. A transport that is used outside of that finds
+//! nothing there, and fails.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -51,13 +51,7 @@ pub(super) struct Progress {
 
 impl Default for Progress {
     fn default() -> Progress {
-        Progress {
-            phase: Phase::LookingUp,
-            reused: false,
-            sent: Sent::Never,
-            answered: false,
-            ended: false,
-        }
+        Progress { phase: Phase::LookingUp, reused: false, sent: Sent::Never, answered: false, ended: false }
     }
 }
 
@@ -88,11 +82,7 @@ impl Exchange {
     ) -> Exchange {
         let reused = ready.is_some();
         let phase = if reused { Phase::Sending } else { Phase::LookingUp };
-        let progress = Progress {
-            phase,
-            reused,
-            ..Progress::default()
-        };
+        let progress = Progress { phase, reused, ..Progress::default() };
         Exchange {
             tether: tether.clone(),
             ready,

@@ -66,10 +66,7 @@ pub(super) fn connect(
         Some(error) if error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none() => {
             Err(NotConnected::ConnectTimedOut)
         }
-        Some(error) => Err(NotConnected::Connect {
-            error,
-            tried: addresses.len(),
-        }),
+        Some(error) => Err(NotConnected::Connect { error, tried: addresses.len() }),
     }
 }
 

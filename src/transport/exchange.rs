@@ -34,9 +34,7 @@ impl HttpClient {
     pub(crate) fn exchange(&self, request: Outgoing<'_>, on: &Wire<'_>) -> Result<Reply, Failure> {
         let target = self.check(request).map_err(Failure::unsendable)?;
         let limits = self.limits();
-        on.tether
-            .begin()
-            .map_err(|cut| Failure::cut(cut, target, Progress::default(), limits))?;
+        on.tether.begin().map_err(|cut| Failure::cut(cut, target, Progress::default(), limits))?;
 
         let start = self.clock.now();
         let connect_by = start.checked_add(self.connect_timeout);
@@ -44,11 +42,7 @@ impl HttpClient {
             on.call_deadline.map(|at| (at, Cut::DeadlineExceeded)),
             start.checked_add(self.timeout).map(|at| (at, Cut::TimedOut)),
         );
-        let ready = if on.fresh {
-            None
-        } else {
-            self.idle.take(target, start)
-        };
+        let ready = if on.fresh { None } else { self.idle.take(target, start) };
         let socket = ready.as_ref().map(|connection| connection.socket.clone());
         let first = match socket {
             Some(_) => deadline,
@@ -104,18 +98,10 @@ impl HttpClient {
         });
         if !(on.wanted)(status) {
             skip_what_has_come(body);
-            return Ok(Reply {
-                status,
-                headers,
-                body: None,
-            });
+            return Ok(Reply { status, headers, body: None });
         }
         match reading.and_then(|()| read(&mut body, self.max_body)) {
-            Ok(bytes) => Ok(Reply {
-                status,
-                headers,
-                body: Some(bytes),
-            }),
+            Ok(bytes) => Ok(Reply { status, headers, body: Some(bytes) }),
             Err(error) => Err((error, Some(Box::new((status, headers))))),
         }
     }
@@ -154,14 +140,9 @@ impl HttpClient {
         let path = request.uri.path_and_query().map_or(1, |path| path.as_str().len());
         let first_line = request.method.as_str().len() + path + "  HTTP/1.1\r\n".len();
         let host_line = target.host.len() + "host: []:65535\r\n".len();
-        let lines = request
-            .headers
-            .iter()
-            .map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
-        if lines
-            .chain([first_line, host_line])
-            .any(|line| line > self.longest_line)
-        {
+        let lines =
+            request.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+        if lines.chain([first_line, host_line]).any(|line| line > self.longest_line) {
             return Err("the URL or a header is longer than was provided for");
         }
         Ok(target)
@@ -196,9 +177,9 @@ fn read(body: &mut Body, max: u64) -> Result<Vec<u8>, ureq::Error> {
     Ok(bytes)
 }
 
-/// Nobody waits for a body that is not wanted. But if all of it has arrived together with the head, to consume it costs
-/// nothing, and saves the connection. `no_wait` is seen by the innermost transport, below TLS: what that has decrypted
-/// already can be read, and a read of the socket fails. (The limit is for what unpacks to more than it is.)
+/// Nobody waits for a body that is not wanted. But if all of it has arrived together with the head, to consume it
+/// costs nothing, and saves the connection. `no_wait` is seen by the innermost transport, below TLS: what that has
+/// decrypted already can be read, and a read of the socket fails. (The limit is for what unpacks to more than it is.)
 fn skip_what_has_come(mut body: Body) {
     if current::with(|exchange| exchange.no_wait = true).is_ok() {
         let mut reader = body.with_config().limit(MAX_HEAD as u64).reader();

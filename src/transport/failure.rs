@@ -86,38 +86,21 @@ impl Failure {
         let doing = Doing(progress.phase, target);
         let (kind, text) = match cut {
             Cut::Cancelled => (ErrorKind::Cancelled, format!("cancelled while {doing}")),
-            Cut::DeadlineExceeded => (
-                ErrorKind::DeadlineExceeded,
-                format!("the deadline passed while {doing}"),
-            ),
+            Cut::DeadlineExceeded => {
+                (ErrorKind::DeadlineExceeded, format!("the deadline passed while {doing}"))
+            }
             Cut::TimedOut => (ErrorKind::Timeout, timed_out(doing, limits)),
             Cut::ConnectTimedOut => (ErrorKind::Timeout, connect_timed_out(doing, limits)),
         };
         let sent = progress.sent;
-        Failure {
-            kind,
-            sent,
-            stale: false,
-            cut: Some(cut),
-            head: None,
-            text,
-            source: None,
-        }
+        Failure { kind, sent, stale: false, cut: Some(cut), head: None, text, source: None }
     }
 
     /// An exchange that failed by itself.
     pub(super) fn of(error: Error, target: Target<'_>, progress: Progress, limits: Limits) -> Failure {
         let (kind, text, source) = judge(error, target, progress, limits);
         let stale = kind == ErrorKind::Disconnected && progress.reused && !progress.answered;
-        Failure {
-            kind,
-            sent: progress.sent,
-            stale,
-            cut: None,
-            head: None,
-            text,
-            source,
-        }
+        Failure { kind, sent: progress.sent, stale, cut: None, head: None, text, source }
     }
 
     pub(super) fn with_head(mut self, head: Option<Box<Head>>) -> Failure {
@@ -136,11 +119,9 @@ fn judge(
     match error {
         Error::Other(error) => judge_ours(error, target, progress, limits),
         Error::Timeout(_) => match limits.stall_timeout {
-            Some(stall) => (
-                ErrorKind::Timeout,
-                format!("{doing} stalled: nothing moved for {stall:?}"),
-                None,
-            ),
+            Some(stall) => {
+                (ErrorKind::Timeout, format!("{doing} stalled: nothing moved for {stall:?}"), None)
+            }
             None => (ErrorKind::Timeout, timed_out(doing, limits), None),
         },
         // What rustls found wrong with what it read. Once the body is being read, that is a body cut short.
@@ -173,22 +154,10 @@ fn judge(
             let text = format!("the answer of {target} is not valid HTTP");
             (ErrorKind::InvalidResponse, text, Some(error.into()))
         }
-        Error::Protocol(error) => (
-            ErrorKind::InvalidRequest,
-            cannot_be_sent(target),
-            Some(error.into()),
-        ),
-        Error::Http(error) => (
-            ErrorKind::InvalidRequest,
-            cannot_be_sent(target),
-            Some(error.into()),
-        ),
+        Error::Protocol(error) => (ErrorKind::InvalidRequest, cannot_be_sent(target), Some(error.into())),
+        Error::Http(error) => (ErrorKind::InvalidRequest, cannot_be_sent(target), Some(error.into())),
         Error::BadUri(_) => (ErrorKind::InvalidRequest, cannot_be_sent(target), None),
-        other => (
-            ErrorKind::Disconnected,
-            format!("{doing} failed"),
-            Some(other.into()),
-        ),
+        other => (ErrorKind::Disconnected, format!("{doing} failed"), Some(other.into())),
     }
 }
 
@@ -215,16 +184,10 @@ fn judge_ours(
     };
     let doing = Doing(progress.phase, target);
     match error {
-        NotConnected::LookUp(error) => (
-            ErrorKind::NameLookup,
-            format!("{doing} failed"),
-            Some(error.into()),
-        ),
-        NotConnected::NoAddress => (
-            ErrorKind::NameLookup,
-            format!("the host {} has no address", target.host),
-            None,
-        ),
+        NotConnected::LookUp(error) => (ErrorKind::NameLookup, format!("{doing} failed"), Some(error.into())),
+        NotConnected::NoAddress => {
+            (ErrorKind::NameLookup, format!("the host {} has no address", target.host), None)
+        }
         NotConnected::Connect { error, tried: 1 } => {
             (ErrorKind::Connect, format!("{doing} failed"), Some(error.into()))
         }
@@ -239,11 +202,9 @@ fn judge_ours(
 
 fn broken(error: io::Error, target: Target<'_>, progress: Progress) -> (ErrorKind, String, Option<Source>) {
     match progress.phase {
-        Phase::Reading => (
-            ErrorKind::TruncatedBody,
-            format!("the body from {target} ended early"),
-            Some(error.into()),
-        ),
+        Phase::Reading => {
+            (ErrorKind::TruncatedBody, format!("the body from {target} ended early"), Some(error.into()))
+        }
         phase => {
             let text = format!("the connection broke while {}", Doing(phase, target));
             (ErrorKind::Disconnected, text, Some(error.into()))
@@ -289,11 +250,7 @@ impl fmt::Display for Doing<'_> {
 impl fmt::Display for Target<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (host, port) = (self.host, self.port);
-        if host.contains(':') {
-            write!(f, "[{host}]:{port}")
-        } else {
-            write!(f, "{host}:{port}")
-        }
+        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Connections that wait for their next request.
 //!
 //! ureq has a pool of its own, which stays empty: it probes each connection with three system calls, twice a request,
-//! and under its lock. Here the lock is held for a few comparisons only. Whatever is thrown out is closed after it has
-//! been let go.
+//! and under its lock. Here the lock is held for a few comparisons only. Whatever is thrown out is closed after it
+//! has been let go.
 //!
 //! A connection is in here only while it is tied to no tether: it is untied before it is given back, and tied again
 //! after it has been taken. So a cut never reaches an idle connection, nor its next user's (`tether`, invariant 1).
@@ -62,10 +62,7 @@ pub(super) struct Idle {
 
 impl Idle {
     pub(super) fn new(max: usize) -> Idle {
-        Idle {
-            max,
-            connections: Mutex::default(),
-        }
+        Idle { max, connections: Mutex::default() }
     }
 
     /// Takes the connection to `target` that was used last: the fewer are in use, the more the others age and go.
@@ -83,11 +80,7 @@ impl Idle {
         let mut connections = self.connections.lock();
         let too_old = drain_too_old(&mut connections, now);
         connections.push_back((now, connection));
-        let too_many = if connections.len() > self.max {
-            connections.pop_front()
-        } else {
-            None
-        };
+        let too_many = if connections.len() > self.max { connections.pop_front() } else { None };
         drop(connections);
         drop((too_old, too_many)); // closes them: outside the lock
     }
@@ -100,9 +93,7 @@ impl Idle {
     fn take_unprobed(&self, target: Target<'_>, now: Instant) -> Option<(Instant, Connection)> {
         let mut connections = self.connections.lock();
         let too_old = drain_too_old(&mut connections, now);
-        let newest = connections
-            .iter()
-            .rposition(|(_, connection)| target.leads_to(&connection.endpoint));
+        let newest = connections.iter().rposition(|(_, connection)| target.leads_to(&connection.endpoint));
         let taken = newest.and_then(|index| connections.remove(index));
         drop(connections);
         drop(too_old); // closes them: outside the lock
@@ -110,8 +101,8 @@ impl Idle {
     }
 }
 
-/// They are in the order in which they were given back, so the too old are at the front. Clocks of several threads may
-/// be a hair apart; a connection is then too old a hair later.
+/// They are in the order in which they were given back, so the too old are at the front. Clocks of several threads
+/// may be a hair apart; a connection is then too old a hair later.
 fn drain_too_old(connections: &mut VecDeque<(Instant, Connection)>, now: Instant) -> Vec<Connection> {
     let mut too_old = Vec::new(); // no allocation unless there are some
     while let Some((since, _)) = connections.front() {
@@ -132,20 +123,13 @@ impl<'a> Target<'a> {
             return None;
         }
         let host = uri.host()?;
-        let host = host
-            .strip_prefix('[')
-            .and_then(|host| host.strip_suffix(']'))
-            .unwrap_or(host);
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
         (!host.is_empty()).then_some(Target { tls, host, port })
     }
 
     pub(super) fn to_endpoint(self) -> Endpoint {
-        Endpoint {
-            tls: self.tls,
-            host: self.host.to_ascii_lowercase(),
-            port: self.port,
-        }
+        Endpoint { tls: self.tls, host: self.host.to_ascii_lowercase(), port: self.port }
     }
 
     fn leads_to(self, endpoint: &Endpoint) -> bool {
@@ -198,22 +182,14 @@ mod tests {
             let ours = TcpStream::connect(self.0.local_addr().unwrap()).unwrap();
             let endpoint = target(host).to_endpoint();
             (
-                Connection {
-                    transport: Box::new(Lying),
-                    socket: Arc::new(ours),
-                    endpoint,
-                },
+                Connection { transport: Box::new(Lying), socket: Arc::new(ours), endpoint },
                 self.0.accept().unwrap().0,
             )
         }
     }
 
     fn target(host: &str) -> Target<'_> {
-        Target {
-            tls: false,
-            host,
-            port: 80,
-        }
+        Target { tls: false, host, port: 80 }
     }
 
     fn port(connection: &Connection) -> u16 {
@@ -228,39 +204,12 @@ mod tests {
         for connection in connections {
             idle.give_back(connection, now);
         }
-        assert!(
-            idle.take(
-                Target {
-                    tls: true,
-                    ..target("a")
-                },
-                now
-            )
-            .is_none()
-        );
-        assert!(
-            idle.take(
-                Target {
-                    port: 81,
-                    ..target("a")
-                },
-                now
-            )
-            .is_none()
-        );
-        assert_eq!(
-            idle.take(target("A"), now).map(|taken| port(&taken)),
-            Some(ports[1])
-        );
-        assert_eq!(
-            idle.take(target("a"), now).map(|taken| port(&taken)),
-            Some(ports[0])
-        );
+        assert!(idle.take(Target { tls: true, ..target("a") }, now).is_none());
+        assert!(idle.take(Target { port: 81, ..target("a") }, now).is_none());
+        assert_eq!(idle.take(target("A"), now).map(|taken| port(&taken)), Some(ports[1]));
+        assert_eq!(idle.take(target("a"), now).map(|taken| port(&taken)), Some(ports[0]));
         assert!(idle.take(target("a"), now).is_none());
-        assert_eq!(
-            idle.take(target("b"), now).map(|taken| port(&taken)),
-            Some(ports[2])
-        );
+        assert_eq!(idle.take(target("b"), now).map(|taken| port(&taken)), Some(ports[2]));
     }
 
     #[test]
@@ -276,10 +225,7 @@ mod tests {
         let taken = idle.take(target("a"), now + MAX_IDLE_AGE).unwrap();
         assert_ne!(port(&taken), oldest);
         idle.give_back(taken, now + MAX_IDLE_AGE);
-        assert!(
-            idle.take(target("b"), now + MAX_IDLE_AGE + Duration::from_nanos(1))
-                .is_none()
-        );
+        assert!(idle.take(target("b"), now + MAX_IDLE_AGE + Duration::from_nanos(1)).is_none());
         assert_eq!(idle.len(), 1, "looking for another closes the too old");
         let none = Idle::new(0);
         none.give_back(server.connect("a").0, now);
@@ -300,10 +246,7 @@ mod tests {
         for connection in [alive, closed, written_to] {
             idle.give_back(connection, now);
         }
-        assert_eq!(
-            idle.take(target("a"), later).map(|taken| port(&taken)),
-            Some(alive_port)
-        );
+        assert_eq!(idle.take(target("a"), later).map(|taken| port(&taken)), Some(alive_port));
         assert_eq!(idle.len(), 0);
     }
 
@@ -312,18 +255,9 @@ mod tests {
         let target = |url: &'static str| {
             Target::of(&Uri::from_static(url)).map(|target| (target.tls, target.host.to_owned(), target.port))
         };
-        assert_eq!(
-            target("http://a.example/x?y"),
-            Some((false, "a.example".to_owned(), 80))
-        );
-        assert_eq!(
-            target("https://u:p@a.example"),
-            Some((true, "a.example".to_owned(), 443))
-        );
-        assert_eq!(
-            target("http://[::1]:8080/"),
-            Some((false, "::1".to_owned(), 8080))
-        );
+        assert_eq!(target("http://a.example/x?y"), Some((false, "a.example".to_owned(), 80)));
+        assert_eq!(target("https://u:p@a.example"), Some((true, "a.example".to_owned(), 443)));
+        assert_eq!(target("http://[::1]:8080/"), Some((false, "::1".to_owned(), 8080)));
         assert_eq!(target("/x"), None);
         assert_eq!(target("ftp://a.example/"), None);
     }

@@ -145,9 +145,8 @@ impl HttpClient {
     fn with_dial(settings: HttpSettings, dial: Dial) -> HttpClient {
         let idle = Arc::new(Idle::new(settings.max_idle));
         let names = Names::new(settings.pinned, settings.lookup);
-        let io_timeout = settings
-            .stall_timeout
-            .unwrap_or_else(|| settings.timeout.saturating_add(BACKSTOP_MARGIN));
+        let io_timeout =
+            settings.stall_timeout.unwrap_or_else(|| settings.timeout.saturating_add(BACKSTOP_MARGIN));
         let chain = SocketConnector::new(names, dial, io_timeout).chain(RustlsConnector::default());
         let connector = PoolingConnector::new(chain, idle.clone());
         let longest_line = settings.longest_line.max(OUTPUT_BUFFER);

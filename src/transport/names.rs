@@ -1,13 +1,13 @@
 //! From a host to its addresses: given, written in the host itself, remembered, or looked up.
 //!
-//! The system's look-up cannot be interrupted, so it runs on a [helper](helpers) thread. The worker waits for it, tied
-//! to its tether as to a socket, and leaves at once when it is cut; a look-up that hangs stays with its helper.
+//! The system's look-up cannot be interrupted, so it runs on a [helper](helpers) thread. The worker waits for it,
+//! tied to its tether as to a socket, and leaves at once when it is cut; a look-up that hangs stays with its helper.
 //!
 //! # Invariants
 //!
-//! 1. *One look-up for all who ask.* The first to ask makes the [`Question`], and those who come while it is open wait
-//!    for the same one. A question lives as long as someone waits for it, or a helper works on it: the queue and the
-//!    list of names hold it weakly. So what nobody waits for any more is not looked up, and can be asked anew.
+//! 1. *One look-up for all who ask.* The first to ask makes the [`Question`], and those who come while it is open
+//!    wait for the same one. A question lives as long as someone waits for it, or a helper works on it: the queue and
+//!    the list of names hold it weakly. So what nobody waits for any more is not looked up, and can be asked anew.
 //! 2. *Only answers are remembered*, for the life of the client, until no address of one can be connected to. Who
 //!    remembers or forgets names the question, or the answer, that he means: coming late, he changes nothing that has
 //!    been found out since.
@@ -66,22 +66,14 @@ struct Waiter {
 impl Names {
     pub(super) fn new(pinned: Vec<Pinned>, lookup: Option<Lookup>) -> Names {
         let lookup = lookup.unwrap_or_else(|| Arc::new(look_up_by_system));
-        Names {
-            pinned,
-            lookup,
-            known: Mutex::default(),
-        }
+        Names { pinned, lookup, known: Mutex::default() }
     }
 
     /// The addresses of `host`. Comes back at once when `tether` is cut.
     pub(super) fn look_up(&self, host: &str, port: u16, tether: &Tether) -> Result<Addresses, NotConnected> {
         let host = host.to_ascii_lowercase();
         if let Some(pinned) = self.pinned(&host, port) {
-            return if pinned.is_empty() {
-                Err(NotConnected::NoAddress)
-            } else {
-                Ok(pinned)
-            };
+            return if pinned.is_empty() { Err(NotConnected::NoAddress) } else { Ok(pinned) };
         }
         if let Ok(ip) = host.parse::<IpAddr>() {
             return Ok([SocketAddr::new(ip, port)].into());
@@ -128,13 +120,8 @@ impl Names {
         }
         let (host, port) = key.clone();
         let lookup = self.lookup.clone();
-        let question = Arc::new(Question {
-            host,
-            port,
-            lookup,
-            answer: Mutex::default(),
-            answered: Condvar::new(),
-        });
+        let question =
+            Arc::new(Question { host, port, lookup, answer: Mutex::default(), answered: Condvar::new() });
         known.insert(key.clone(), Entry::Asked(Arc::downgrade(&question)));
         drop(known);
         helpers::ask(&question);
@@ -155,10 +142,7 @@ impl Names {
 }
 
 fn wait(question: &Arc<Question>, tether: &Tether) -> Result<Answer, NotConnected> {
-    let waiter = Arc::new(Waiter {
-        question: question.clone(),
-        severed: AtomicBool::new(false),
-    });
+    let waiter = Arc::new(Waiter { question: question.clone(), severed: AtomicBool::new(false) });
     tether.tie(waiter.clone()).map_err(|_| NotConnected::Cut)?;
     let mut answer = question.answer.lock();
     while answer.is_none() && !waiter.severed.load(Ordering::Relaxed) {
@@ -269,21 +253,13 @@ mod tests {
         let lookup: Lookup = Arc::new(|_, _| Err(io::Error::other("looked up")));
         let elsewhere = SocketAddr::from(([127, 0, 0, 9], 9));
         let pinned = [
-            Pinned {
-                host: "p.example".into(),
-                port: Some(81),
-                addrs: vec![address(3)],
-            },
+            Pinned { host: "p.example".into(), port: Some(81), addrs: vec![address(3)] },
             Pinned {
                 host: "p.example".into(),
                 port: None,
                 addrs: vec!["[::1]:0".parse().unwrap(), elsewhere],
             },
-            Pinned {
-                host: "127.0.0.1".into(),
-                port: None,
-                addrs: vec![elsewhere],
-            },
+            Pinned { host: "127.0.0.1".into(), port: None, addrs: vec![elsewhere] },
         ];
         let (names, tether) = (Names::new(pinned.into(), Some(lookup)), Tether::new());
         assert_eq!(*names.look_up("P.Example", 81, &tether).unwrap(), [address(3)]);
@@ -293,10 +269,7 @@ mod tests {
         );
         assert_eq!(*names.look_up("127.0.0.1", 80, &tether).unwrap(), [elsewhere]);
         assert_eq!(*names.look_up("127.0.0.2", 80, &tether).unwrap(), [address(2)]);
-        assert_eq!(
-            *names.look_up("::1", 80, &tether).unwrap(),
-            ["[::1]:80".parse().unwrap()]
-        );
+        assert_eq!(*names.look_up("::1", 80, &tether).unwrap(), ["[::1]:80".parse().unwrap()]);
     }
 
     #[test]
@@ -304,10 +277,7 @@ mod tests {
         let (names, count) = counting(usize::MAX);
         let tether = Tether::new();
         tether.cut(Cut::Cancelled);
-        assert!(matches!(
-            names.look_up("a.example", 80, &tether),
-            Err(NotConnected::Cut)
-        ));
+        assert!(matches!(names.look_up("a.example", 80, &tether), Err(NotConnected::Cut)));
         assert!(count.load(Ordering::SeqCst) <= 1);
     }
 }

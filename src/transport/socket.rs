@@ -37,11 +37,7 @@ pub(super) struct SocketConnector {
 
 impl SocketConnector {
     pub(super) fn new(names: Names, dial: Dial, io_timeout: Duration) -> SocketConnector {
-        SocketConnector {
-            names,
-            dial,
-            io_timeout,
-        }
+        SocketConnector { names, dial, io_timeout }
     }
 
     fn open(&self, details: &ConnectionDetails<'_>) -> Result<Arc<TcpStream>, Error> {
@@ -54,20 +50,13 @@ impl SocketConnector {
         let addresses = self.names.look_up(target.host, target.port, &tether)?;
         current::with(|exchange| exchange.progress.phase = Phase::Connecting)?;
         let stream = dial::connect(&addresses, by, &tether, self.dial).inspect_err(|error| {
-            if matches!(
-                error,
-                NotConnected::Connect { .. } | NotConnected::ConnectTimedOut
-            ) {
+            if matches!(error, NotConnected::Connect { .. } | NotConnected::ConnectTimedOut) {
                 self.names.forget(target.host, target.port, &addresses);
             }
         })?;
         let stream = self.set_up(stream, &tether)?;
         current::with(|exchange| {
-            exchange.progress.phase = if target.tls {
-                Phase::ShakingHands
-            } else {
-                Phase::Sending
-            };
+            exchange.progress.phase = if target.tls { Phase::ShakingHands } else { Phase::Sending };
             exchange.opened = Some(stream.clone());
             postpone(exchange);
         })?;
@@ -99,10 +88,7 @@ impl Connector<()> for SocketConnector {
     fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Socket>, Error> {
         let config = details.config;
         let buffers = LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size());
-        Ok(Some(Socket {
-            stream: self.open(details)?,
-            buffers,
-        }))
+        Ok(Some(Socket { stream: self.open(details)?, buffers }))
     }
 }
 
@@ -145,8 +131,8 @@ impl Transport for Socket {
     }
 }
 
-/// When a socket's timeout has passed, Windows says `TimedOut`. Others say `WouldBlock`; there `TimedOut` means that the
-/// peer no longer acknowledges anything, which is a broken connection.
+/// When a socket's timeout has passed, Windows says `TimedOut`. Others say `WouldBlock`; there `TimedOut` means that
+/// the peer no longer acknowledges anything, which is a broken connection.
 fn timeout_or_io(error: io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::WouldBlock => Error::Timeout(Timeout::PerRead),
@@ -170,8 +156,6 @@ impl fmt::Debug for SocketConnector {
 
 impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Socket")
-            .field(&self.stream.peer_addr().ok())
-            .finish()
+        f.debug_tuple("Socket").field(&self.stream.peer_addr().ok()).finish()
     }
 }

@@ -51,13 +51,7 @@ impl Worker {
         watchdog.watch(tether.clone());
         let watching = watchdog.clone();
         let thread = Some(thread::spawn(move || watching.run()));
-        Worker {
-            tether,
-            watchdog,
-            thread,
-            call_deadline: None,
-            fresh: false,
-        }
+        Worker { tether, watchdog, thread, call_deadline: None, fresh: false }
     }
 
     fn run(&self, client: &HttpClient, request: &Request<Vec<u8>>) -> Result<Reply, Failure> {

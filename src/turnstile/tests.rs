@@ -119,10 +119,7 @@ fn a_wait_that_cannot_end_in_time_fails_at_once_with_everyone_ahead_counted() {
         let cancel = CancelToken::new();
         let granted = line_up(scope, &turnstile, &vec![cancel.clone(); 3]);
         let early = due - Duration::from_nanos(1);
-        assert_eq!(
-            turnstile.acquire(1, &cancel, Some(early)),
-            Err(Denied::DeadlineExceeded)
-        );
+        assert_eq!(turnstile.acquire(1, &cancel, Some(early)), Err(Denied::DeadlineExceeded));
         assert_eq!(turnstile.waiting(), 3, "it took no place");
         let fourth = scope.spawn(|| turnstile.acquire(1, &CancelToken::new(), Some(due)));
         wait_for_waiters(&turnstile, 4);
@@ -165,9 +162,7 @@ fn a_smaller_burst_dismisses_who_wants_more_and_a_faster_rate_moves_the_sleepers
         assert!(turnstile.try_acquire(0).is_none(), "nobody overtakes");
         turnstile.change(|bucket, now| bucket.set_burst(5, now)).unwrap();
         assert!(matches!(greedy.join().unwrap(), Err(Denied::TooMany(_))));
-        turnstile
-            .change(|bucket, now| bucket.set_rate(Rate::per_second(1), now))
-            .unwrap();
+        turnstile.change(|bucket, now| bucket.set_rate(Rate::per_second(1), now)).unwrap();
         advance(&turnstile, SECOND * 2);
         assert!(modest.join().unwrap().is_ok());
     });

@@ -1,1 +1,28 @@
+//! The integration tests of `fanout`: one binary, a module for each subject.
+//!
+//! They talk to scripted servers on 127.0.0.1 ([`support::Server`]) that hand their requests to the test, so
+//! that a test knows what the client is doing instead of sleeping and hoping. Whatever blocks, blocks behind
+//! a guard ([`support::GUARD`]): a client that hangs fails the test. Times are only compared with bounds that
+//! are exact from one side, or with something an order of magnitude away.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod support;
+
+mod bucket;
+mod limiter;
+
+mod build;
+mod fail_fast;
+mod fetch;
+mod http;
+mod panics;
+mod redirects;
+mod requests;
+mod responses;
+
+mod logging;
+mod peers;
+mod tidy;
+
+#[cfg(feature = "cli")]
+mod cli;

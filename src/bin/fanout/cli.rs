@@ -49,7 +49,8 @@ Examples:
     after_help = "\
 Records, one a line, in the order in which they come back:
   {\"id\":\"7\",\"status\":200,\"attempt\":1,\"latency_ms\":12.3,\"body\":\"...\"}
-  {\"id\":\"8\",\"status\":500,\"attempt\":1,\"latency_ms\":4.5,\"sent\":\"yes\",\"error\":\"...\"}   (--keep-going)
+  {\"id\":\"8\",\"status\":500,\"attempt\":1,\"latency_ms\":4.5,\"sent\":\"yes\",\"error\":\"...\"}
+  The second kind comes with --keep-going.
   A body that is not UTF-8 stands as \"body_base64\". \"latency_ms\" does not count waits for the quota.
 
 Exit codes:
@@ -117,12 +118,7 @@ pub(crate) struct GetArgs {
     pub(crate) cacert: Option<PathBuf>,
 
     /// Take these statuses for success, as in 200-299,404
-    #[arg(
-        long,
-        value_name = "LIST",
-        default_value = "200-299",
-        help_heading = "Responses"
-    )]
+    #[arg(long, value_name = "LIST", default_value = "200-299", help_heading = "Responses")]
     pub(crate) ok: String,
 
     /// Go on when an id fails: write a record that says why, and exit with 1 at the end
@@ -130,12 +126,7 @@ pub(crate) struct GetArgs {
     pub(crate) keep_going: bool,
 
     /// Take a larger body, once decoded, for a failure
-    #[arg(
-        long,
-        value_name = "SIZE",
-        default_value = "10MiB",
-        help_heading = "Responses"
-    )]
+    #[arg(long, value_name = "SIZE", default_value = "10MiB", help_heading = "Responses")]
     pub(crate) max_body: String,
 
     /// Write the records to FILE instead of standard output; one that is not empty is refused

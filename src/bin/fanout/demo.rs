@@ -30,10 +30,7 @@ pub(crate) fn demo(args: &DemoArgs, screen: &Screen) -> Result<Exit, UsageError>
     let quota = Quota::new(Rate::per_second(10), None);
     let cannot = |error: io::Error| UsageError::new(format!("cannot start the demo: {error}"));
     // The network does not keep distances: see the help of `fanout serve`.
-    let settings = Settings {
-        latency: LATENCY,
-        ..Settings::new(quota.forgiving_one())
-    };
+    let settings = Settings { latency: LATENCY, ..Settings::new(quota.forgiving_one()) };
     let server = Server::start(settings).map_err(cannot)?;
     screen.say(format_args!(
         "60 ids from {} at {quota}, at most {MAX_IN_FLIGHT} in flight: about four seconds",
@@ -54,9 +51,7 @@ pub(crate) fn demo(args: &DemoArgs, screen: &Screen) -> Result<Exit, UsageError>
         progress: Style::choose(args.progress, false),
     };
     let outbox = Arc::new(Outbox::new(MAX_IN_FLIGHT));
-    let ended = run
-        .go(&CancelToken::new(), &outbox, screen, |_| None)
-        .map_err(cannot)?;
+    let ended = run.go(&CancelToken::new(), &outbox, screen, |_| None).map_err(cannot)?;
     Ok(tell(args, &ended, &server.stop(), screen))
 }
 
@@ -74,21 +69,13 @@ fn tell(args: &DemoArgs, ended: &Ended, seen: &Seen, screen: &Screen) -> Exit {
         screen.say(format_args!("error: {failure}"));
     }
     let shown = io::stdout().write_all(shown(seen, ended.quota).as_bytes());
-    if ended.result.is_ok() && shown.is_ok() {
-        Exit::Success
-    } else {
-        Exit::Failure
-    }
+    if ended.result.is_ok() && shown.is_ok() { Exit::Success } else { Exit::Failure }
 }
 
 fn shown(seen: &Seen, quota: Quota) -> String {
     let fullest = fullest_window(&seen.arrivals, quota);
     let was_kept = seen.refused == 0 && fullest <= f64::from(quota.burst) + 1.0;
-    let verdict = if was_kept {
-        "the quota was kept"
-    } else {
-        "the quota was NOT kept"
-    };
+    let verdict = if was_kept { "the quota was kept" } else { "the quota was NOT kept" };
     format!(
         "\nRequests that the server had seen (#), and the most that the quota admits by then (|):\n\n\
          {picture}\n\

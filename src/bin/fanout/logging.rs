@@ -24,11 +24,7 @@ pub(crate) fn start(talk: TalkArgs, screen: &Screen) {
     if let Some(level) = level(talk) {
         builder.filter_module(OURS, level);
     }
-    builder.write_style(if is_colourful() {
-        WriteStyle::Always
-    } else {
-        WriteStyle::Never
-    });
+    builder.write_style(if is_colourful() { WriteStyle::Always } else { WriteStyle::Never });
     builder.target(Target::Pipe(Box::new(screen.clone())));
     let logger = builder.build();
     log::set_max_level(logger.filter());

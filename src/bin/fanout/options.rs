@@ -68,20 +68,14 @@ pub(crate) fn serve_settings(args: &ServeArgs) -> Result<Settings, UsageError> {
     }
     let mut settings = Settings {
         port: value("port", &args.port, |text| whole(text, 0..=u16::MAX))?,
-        max_in_flight: value("max-in-flight", &args.max_in_flight, |text| {
-            whole(text, 1..=MOST_IN_FLIGHT)
-        })?,
+        max_in_flight: value("max-in-flight", &args.max_in_flight, |text| whole(text, 1..=MOST_IN_FLIGHT))?,
         latency: optional("latency", args.latency.as_deref(), duration::parse)?.unwrap_or_default(),
         hanging: args.hang_id.iter().cloned().collect(),
         ..Settings::new(quota)
     };
-    settings
-        .statuses
-        .extend(args.fail_id.iter().map(|id| (id.clone(), 500)));
+    settings.statuses.extend(args.fail_id.iter().map(|id| (id.clone(), 500)));
     for text in &args.status_id {
-        settings
-            .statuses
-            .extend([value("status-id", text, id_and_status)?]);
+        settings.statuses.extend([value("status-id", text, id_and_status)?]);
     }
     Ok(settings)
 }
@@ -94,9 +88,7 @@ fn id_and_status(text: &str) -> Result<(String, u16), String> {
 fn pace(args: &PaceArgs) -> Result<(Quota, usize), UsageError> {
     let rate = value("rate", &args.rate, rate::parse)?;
     let burst = optional("burst", args.burst.as_deref(), |text| whole(text, 1..=u32::MAX))?;
-    let max_in_flight = value("max-in-flight", &args.max_in_flight, |text| {
-        whole(text, 1..=MOST_IN_FLIGHT)
-    })?;
+    let max_in_flight = value("max-in-flight", &args.max_in_flight, |text| whole(text, 1..=MOST_IN_FLIGHT))?;
     Ok((Quota::new(rate, burst), max_in_flight))
 }
 
@@ -108,14 +100,8 @@ fn client(args: &GetArgs, quota: Quota, max_in_flight: usize) -> Result<FanOutCl
         .max_in_flight(max_in_flight)
         .timeout(value("timeout", &args.timeout, duration::parse)?)
         .connect_timeout(value("connect-timeout", &args.connect_timeout, duration::parse)?)
-        .stall_timeout(optional(
-            "stall-timeout",
-            args.stall_timeout.as_deref(),
-            duration::parse,
-        )?)
-        .max_redirects(value("max-redirects", &args.max_redirects, |text| {
-            whole(text, 0..=u32::MAX)
-        })?)
+        .stall_timeout(optional("stall-timeout", args.stall_timeout.as_deref(), duration::parse)?)
+        .max_redirects(value("max-redirects", &args.max_redirects, |text| whole(text, 0..=u32::MAX))?)
         .max_body(value("max-body", &args.max_body, size::parse)?)
         .user_agent(concat!("fanout/", env!("CARGO_PKG_VERSION")))
         .accept_status(move |status| statuses.contains(status))
@@ -153,10 +139,7 @@ fn in_our_words(error: &BuildError) -> UsageError {
 }
 
 fn resolved(texts: &[String]) -> Result<Vec<(String, Vec<SocketAddr>)>, UsageError> {
-    texts
-        .iter()
-        .map(|text| value("resolve", text, request::resolve))
-        .collect()
+    texts.iter().map(|text| value("resolve", text, request::resolve)).collect()
 }
 
 fn ids(args: &GetArgs) -> Result<Ids, UsageError> {
@@ -177,9 +160,7 @@ fn output(args: &GetArgs) -> Result<Output, UsageError> {
     };
     if same_file(path, args.input.as_ref()) {
         let shown = path.display();
-        return Err(UsageError::new(format!(
-            "--output {shown}: is the file of --input (use another)"
-        )));
+        return Err(UsageError::new(format!("--output {shown}: is the file of --input (use another)")));
     }
     Output::file(path, args.overwrite)
 }
@@ -195,7 +176,8 @@ fn refuse_what_cannot_be_met(deadline: Duration, total: u128, quota: &Quota) -> 
         return Ok(());
     }
     Err(UsageError::new(format!(
-        "--deadline {deadline:?}: {total} ids at this quota ({quota}) take at least {least:?}; nothing was sent"
+        "--deadline {deadline:?}: {total} ids at this quota ({quota}) take at least {least:?}; \
+         nothing was sent"
     )))
 }
 

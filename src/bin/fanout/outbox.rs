@@ -160,10 +160,7 @@ impl Outbox {
     }
 
     fn delivery(mut state: MutexGuard<'_, State>) -> Delivery {
-        Delivery {
-            unwritten: state.unwritten(),
-            failure: state.failure.take(),
-        }
+        Delivery { unwritten: state.unwritten(), failure: state.failure.take() }
     }
 }
 
@@ -182,11 +179,9 @@ impl State {
             // From the end of the run, if that took a moment: the last records come with it.
             (_, Some(signalled_at)) => Some(signalled_at.max(closed_at) + AFTER_SIGNAL),
             (Patience::UntilStopped(deadline), None) => deadline,
-            (Patience::WhileReading, None) => Some(
-                self.progress_at
-                    .map_or(closed_at, |progress_at| progress_at.max(closed_at))
-                    + STALLED,
-            ),
+            (Patience::WhileReading, None) => {
+                Some(self.progress_at.map_or(closed_at, |progress_at| progress_at.max(closed_at)) + STALLED)
+            }
         }
     }
 }

@@ -44,11 +44,7 @@ impl Output {
         let shown = path.display();
         let cannot =
             |error: io::Error| UsageError::new(format!("--output {shown}: cannot write it: {error}"));
-        let file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(path)
-            .map_err(cannot)?;
+        let file = OpenOptions::new().append(true).create(true).open(path).map_err(cannot)?;
         let metadata = file.metadata().map_err(cannot)?;
         if metadata.is_file() && metadata.len() > 0 {
             if !overwrite {
@@ -83,10 +79,7 @@ impl Output {
                 outbox.written();
             }
         };
-        thread::Builder::new()
-            .name("output".to_owned())
-            .spawn(writer)
-            .map(drop)
+        thread::Builder::new().name("output".to_owned()).spawn(writer).map(drop)
     }
 
     fn write(&mut self, record: &[u8]) -> io::Result<()> {
@@ -126,10 +119,7 @@ mod tests {
         let path = std::env::temp_dir().join(format!("fanout-output-{}", std::process::id()));
         std::fs::write(&path, "old").unwrap();
         let error = Output::file(&path, false).err().unwrap().to_string();
-        assert!(
-            error.contains("exists and is not empty (use --overwrite"),
-            "{error}"
-        );
+        assert!(error.contains("exists and is not empty (use --overwrite"), "{error}");
         let mut output = Output::file(&path, true).ok().unwrap();
         output.write(b"new\n").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"new\n");

@@ -16,10 +16,7 @@ pub(crate) fn picture(arrivals: &[Instant], quota: Quota) -> String {
     let mut rows = String::new();
     for step in 0..=u32::try_from(steps).unwrap_or(u32::MAX) {
         let time = STEP.saturating_mul(step);
-        let count = arrivals
-            .iter()
-            .filter(|arrival| arrival.duration_since(*first) <= time)
-            .count();
+        let count = arrivals.iter().filter(|arrival| arrival.duration_since(*first) <= time).count();
         let bar = match quota.admits(time) {
             // Cut off, not rounded: half a token admits nothing.
             Some(most) => format!("{:<width$}|", "#".repeat(count), width = most as usize),
@@ -58,19 +55,13 @@ mod tests {
 
     fn arrivals(millis: &[u64]) -> Vec<Instant> {
         let start = Instant::now();
-        millis
-            .iter()
-            .map(|millis| start + Duration::from_millis(*millis))
-            .collect()
+        millis.iter().map(|millis| start + Duration::from_millis(*millis)).collect()
     }
 
     #[test]
     fn the_picture_shows_requests_under_the_line() {
         let rows = picture(&arrivals(&[0, 0, 250, 600]), quota());
-        assert_eq!(
-            rows,
-            "  0.00 s   2 ##|\n  0.25 s   3 ###|\n  0.50 s   3 ### |\n  0.75 s   4 #### |\n"
-        );
+        assert_eq!(rows, "  0.00 s   2 ##|\n  0.25 s   3 ###|\n  0.50 s   3 ### |\n  0.75 s   4 #### |\n");
         assert_eq!(picture(&[], quota()), "no request arrived\n");
     }
 

@@ -117,11 +117,7 @@ impl Progress {
 /// bar that has to go.
 fn bar(total: Option<u64>) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
-    let template = if total.is_some() {
-        "{msg} {wide_bar}"
-    } else {
-        "{spinner} {wide_msg}"
-    };
+    let template = if total.is_some() { "{msg} {wide_bar}" } else { "{spinner} {wide_msg}" };
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.progress_chars("=> ").tick_chars("-\\|/ "));
     }
@@ -137,25 +133,17 @@ struct View {
 
 impl View {
     fn new(total: Option<u64>, quota: Quota, start: Instant) -> View {
-        View {
-            total,
-            quota,
-            recent: VecDeque::from([(start, 0)]),
-        }
+        View { total, quota, recent: VecDeque::from([(start, 0)]) }
     }
 
     /// `12/60 done, 10.0/s, 3 in flight, 5 waiting for quota, 0 failed, 5 s left`
     fn text(&mut self, counts: Counts, now: Instant) -> String {
-        let Counts {
-            done,
-            failed,
-            in_flight,
-            waiting,
-        } = counts;
+        let Counts { done, failed, in_flight, waiting } = counts;
         let rate = self.rate(done, now);
         let of = self.total.map_or(String::new(), |total| format!("/{total}"));
         let mut text = format!(
-            "{done}{of} done, {rate:.1}/s, {in_flight} in flight, {waiting} waiting for quota, {failed} failed"
+            "{done}{of} done, {rate:.1}/s, {in_flight} in flight, {waiting} waiting for quota, \
+             {failed} failed"
         );
         if let Some(left) = self.left(done, rate) {
             text += &format!(", {:.0} s left", left.ceil());
@@ -195,26 +183,12 @@ mod tests {
         let start = Instant::now();
         let mut view = View::new(Some(60), quota, start);
         let mut at = |millis, done| {
-            let counts = Counts {
-                done,
-                failed: 1,
-                in_flight: 3,
-                waiting: 5,
-            };
+            let counts = Counts { done, failed: 1, in_flight: 3, waiting: 5 };
             view.text(counts, start + Duration::from_millis(millis))
         };
-        assert_eq!(
-            at(0, 0),
-            "0/60 done, 0.0/s, 3 in flight, 5 waiting for quota, 1 failed"
-        );
-        assert_eq!(
-            at(500, 20),
-            "20/60 done, 40.0/s, 3 in flight, 5 waiting for quota, 1 failed, 4 s left"
-        );
-        assert_eq!(
-            at(2_500, 40),
-            "40/60 done, 10.0/s, 3 in flight, 5 waiting for quota, 1 failed, 2 s left"
-        );
+        assert_eq!(at(0, 0), "0/60 done, 0.0/s, 3 in flight, 5 waiting for quota, 1 failed");
+        assert_eq!(at(500, 20), "20/60 done, 40.0/s, 3 in flight, 5 waiting for quota, 1 failed, 4 s left");
+        assert_eq!(at(2_500, 40), "40/60 done, 10.0/s, 3 in flight, 5 waiting for quota, 1 failed, 2 s left");
     }
 
     #[test]
@@ -222,12 +196,7 @@ mod tests {
         let quota = Quota::new(values::rate::parse("none").unwrap(), None);
         let start = Instant::now();
         let mut view = View::new(None, quota, start);
-        let counts = Counts {
-            done: 7,
-            failed: 0,
-            in_flight: 0,
-            waiting: 0,
-        };
+        let counts = Counts { done: 7, failed: 0, in_flight: 0, waiting: 0 };
         let text = view.text(counts, start + RECENT);
         assert_eq!(text, "7 done, 3.5/s, 0 in flight, 0 waiting for quota, 0 failed");
     }

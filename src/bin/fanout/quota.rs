@@ -15,18 +15,12 @@ pub(crate) struct Quota {
 impl Quota {
     /// The rate, with the burst that was asked for or else with what two seconds bring, from 1 to 20.
     pub(crate) fn new(rate: Rate, burst: Option<u32>) -> Quota {
-        Quota {
-            rate,
-            burst: burst.unwrap_or_else(|| default_burst(rate)),
-        }
+        Quota { rate, burst: burst.unwrap_or_else(|| default_burst(rate)) }
     }
 
     /// The same with a burst of one more: see the help of `fanout serve`.
     pub(crate) fn forgiving_one(self) -> Quota {
-        Quota {
-            burst: self.burst.saturating_add(1),
-            ..self
-        }
+        Quota { burst: self.burst.saturating_add(1), ..self }
     }
 
     /// The least time in which `count` requests can be granted: the burst at once, the others one by one.
@@ -35,9 +29,7 @@ impl Quota {
         match self.rate.parts() {
             None => Duration::ZERO,
             Some((tokens, per)) => {
-                let nanos = later
-                    .saturating_mul(per.as_nanos())
-                    .div_ceil(u128::from(tokens.max(1)));
+                let nanos = later.saturating_mul(per.as_nanos()).div_ceil(u128::from(tokens.max(1)));
                 u64::try_from(nanos).map_or(Duration::MAX, Duration::from_nanos)
             }
         }
@@ -45,15 +37,12 @@ impl Quota {
 
     /// How many requests this admits, at most, in `time` from a full bucket. `None`: any number.
     pub(crate) fn admits(&self, time: Duration) -> Option<f64> {
-        self.per_second()
-            .map(|rate| f64::from(self.burst) + rate * time.as_secs_f64())
+        self.per_second().map(|rate| f64::from(self.burst) + rate * time.as_secs_f64())
     }
 
     /// The rate as a number, for people to read; nothing is enforced by it. `None`: no limit.
     pub(crate) fn per_second(&self) -> Option<f64> {
-        self.rate
-            .parts()
-            .map(|(tokens, per)| f64::from(tokens) / per.as_secs_f64())
+        self.rate.parts().map(|(tokens, per)| f64::from(tokens) / per.as_secs_f64())
     }
 }
 
@@ -117,11 +106,7 @@ mod tests {
             ("1/d", 1, u128::MAX, Duration::MAX),
         ];
         for (rate, burst, count, time) in cases {
-            assert_eq!(
-                quota(rate, Some(burst)).least_time(count),
-                time,
-                "{rate} {burst} {count}"
-            );
+            assert_eq!(quota(rate, Some(burst)).least_time(count), time, "{rate} {burst} {count}");
         }
     }
 

@@ -13,11 +13,7 @@ use fanout::Outcome;
 ///
 /// The members are written one by one, which keeps their order and does not hold a large body once more.
 pub(crate) fn record(outcome: &Outcome<String>) -> Vec<u8> {
-    let about = About {
-        id: &outcome.id,
-        attempt: outcome.attempt,
-        latency: outcome.times.latency,
-    };
+    let about = About { id: &outcome.id, attempt: outcome.attempt, latency: outcome.times.latency };
     match &outcome.result {
         Ok(response) => success(about, response.status.as_u16(), &response.body),
         Err(error) => {
@@ -66,8 +62,7 @@ pub(crate) fn chain(error: &dyn StdError) -> String {
 
 /// The record names the id already.
 fn without_id<'a>(text: &'a str, id: &str) -> &'a str {
-    text.strip_prefix(&format!("id {}: ", id.escape_debug()))
-        .unwrap_or(text)
+    text.strip_prefix(&format!("id {}: ", id.escape_debug())).unwrap_or(text)
 }
 
 fn start(about: About<'_>, status: Option<u16>, more: usize) -> Vec<u8> {
@@ -96,11 +91,7 @@ fn string(line: &mut Vec<u8>, text: &str) {
 mod tests {
     use super::*;
 
-    const ABOUT: About<'_> = About {
-        id: "7",
-        attempt: 1,
-        latency: Duration::from_micros(12_300),
-    };
+    const ABOUT: About<'_> = About { id: "7", attempt: 1, latency: Duration::from_micros(12_300) };
 
     fn text(line: Vec<u8>) -> String {
         String::from_utf8(line).unwrap()
@@ -124,10 +115,7 @@ mod tests {
              \"error\":\"the server answered 500\"}\n"
         );
         let never = text(failure(ABOUT, None, "never", "cannot connect"));
-        assert!(
-            never.contains("\"status\":null") && never.contains("\"sent\":\"never\""),
-            "{never}"
-        );
+        assert!(never.contains("\"status\":null") && never.contains("\"sent\":\"never\""), "{never}");
     }
 
     #[test]
@@ -136,10 +124,7 @@ mod tests {
             let line = text(success(About { id, ..ABOUT }, 200, id.as_bytes()));
             assert_eq!(line.matches('\n').count(), 1);
             let value: serde_json::Value = serde_json::from_str(&line).unwrap();
-            assert_eq!(
-                (value["id"].as_str(), value["body"].as_str()),
-                (Some(id), Some(id))
-            );
+            assert_eq!((value["id"].as_str(), value["body"].as_str()), (Some(id), Some(id)));
         }
     }
 

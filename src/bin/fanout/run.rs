@@ -54,14 +54,7 @@ impl Run {
         screen: &Screen,
         record: impl Fn(&Outcome<String>) -> Option<Vec<u8>>,
     ) -> io::Result<Ended> {
-        let Run {
-            client,
-            ids,
-            quota,
-            max_in_flight,
-            keep_going,
-            progress,
-        } = self;
+        let Run { client, ids, quota, max_in_flight, keep_going, progress } = self;
         let caught = signals::listen({
             let (cancel, outbox) = (cancel.clone(), outbox.clone());
             move || {
@@ -118,11 +111,7 @@ impl Ended {
 
 impl Tally {
     fn count(&self, outcome: &Outcome<String>) {
-        let counter = if outcome.result.is_ok() {
-            &self.fetched
-        } else {
-            &self.failed
-        };
+        let counter = if outcome.result.is_ok() { &self.fetched } else { &self.failed };
         // ORDERING: a number to show; nothing else is read by it.
         counter.fetch_add(1, Ordering::Relaxed);
     }

@@ -37,12 +37,10 @@ pub(crate) fn listen(stop: impl FnOnce() + Send + 'static) -> io::Result<Caught>
         // ORDERING: whoever finds the run stopped finds the signal, too.
         first.0.store(signal, Ordering::Release);
         // If no thread can be had, nothing is lost but this last resort.
-        let last_resort = thread::Builder::new()
-            .name("last resort".to_owned())
-            .spawn(move || {
-                let _ = crossbeam_channel::after(PATIENCE).recv();
-                emulate_default_handler(signal)
-            });
+        let last_resort = thread::Builder::new().name("last resort".to_owned()).spawn(move || {
+            let _ = crossbeam_channel::after(PATIENCE).recv();
+            emulate_default_handler(signal)
+        });
         drop(last_resort);
         stop();
         if let Some(second) = arrivals.next() {
@@ -50,9 +48,7 @@ pub(crate) fn listen(stop: impl FnOnce() + Send + 'static) -> io::Result<Caught>
             let _ = emulate_default_handler(second);
         }
     };
-    thread::Builder::new()
-        .name("signals".to_owned())
-        .spawn(listener)?;
+    thread::Builder::new().name("signals".to_owned()).spawn(listener)?;
     Ok(caught)
 }
 

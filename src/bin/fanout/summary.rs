@@ -9,24 +9,11 @@ use crate::signals;
 
 /// `fetched 59 of 60 ids in 4.02 s, 1 failed` and the pace, against what the quota admits.
 pub(crate) fn summary(ended: &Ended, signal: Option<i32>) -> Vec<String> {
-    let Ended {
-        fetched,
-        failed,
-        elapsed,
-        quota,
-        ..
-    } = ended;
+    let Ended { fetched, failed, elapsed, quota, .. } = ended;
     let failed = failed + u64::from(ended.result.as_ref().is_err_and(is_failure));
     let of = ended.total.map_or(String::new(), |total| format!(" of {total}"));
-    let ids = if ended.total.unwrap_or(u128::from(*fetched)) == 1 {
-        "id"
-    } else {
-        "ids"
-    };
-    let mut first = format!(
-        "fetched {fetched}{of} {ids} in {}, {failed} failed",
-        seconds(*elapsed)
-    );
+    let ids = if ended.total.unwrap_or(u128::from(*fetched)) == 1 { "id" } else { "ids" };
+    let mut first = format!("fetched {fetched}{of} {ids} in {}, {failed} failed", seconds(*elapsed));
     if let Some(signal) = signal {
         first += &format!(", stopped by {}", signals::name(signal));
     }

@@ -1,7 +1,7 @@
 //! Everywhere: a thread connects, and the worker waits for it.
 //!
-//! A cut worker leaves at once. The thread stays until its connect is over, which is within the time that it was given,
-//! and closes the socket if it got one.
+//! A cut worker leaves at once. The thread stays until its connect is over, which is within the time that it was
+//! given, and closes the socket if it got one.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -34,18 +34,14 @@ impl Line for Waiting {
 
 pub(super) fn dial(address: SocketAddr, within: Duration, tether: &Tether) -> io::Result<TcpStream> {
     let waiting = Arc::new(Waiting::default());
-    tether
-        .tie(waiting.clone())
-        .map_err(|_| io::ErrorKind::Interrupted)?;
+    tether.tie(waiting.clone()).map_err(|_| io::ErrorKind::Interrupted)?;
     let theirs = waiting.clone();
     let connect = move || {
         let connected = TcpStream::connect_timeout(&address, within);
         theirs.state.lock().connected = Some(connected);
         theirs.changed.notify_one();
     };
-    let spawned = thread::Builder::new()
-        .name("fanout-connect".to_owned())
-        .spawn(connect);
+    let spawned = thread::Builder::new().name("fanout-connect".to_owned()).spawn(connect);
     let connected = spawned.map(|_| waiting.wait());
     tether.untie().map_err(|_| io::ErrorKind::Interrupted)?;
     connected?.unwrap_or_else(|| Err(io::ErrorKind::Interrupted.into()))

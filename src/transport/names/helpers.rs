@@ -1,8 +1,8 @@
 //! The threads that look names up: at most [`MAX_HELPERS`] in the whole process.
 //!
-//! A look-up that hangs cannot be ended, so its thread is left to it. Were there a thread for each, a dead name server
-//! would leave one behind for every host and every run; so there are few, and what comes when all are busy waits in
-//! line. That wait needs no limit of its own: whoever waits has a deadline.
+//! A look-up that hangs cannot be ended, so its thread is left to it. Were there a thread for each, a dead name
+//! server would leave one behind for every host and every run; so there are few, and what comes when all are busy
+//! waits in line. That wait needs no limit of its own: whoever waits has a deadline.
 //!
 //! A helper takes one question after the other, and goes when there is none. It is counted, and the queue looked at,
 //! under one lock: a question is either seen by a helper that is about to go, or finds that one gone.
@@ -20,10 +20,7 @@ use super::Question;
 /// How many look-ups run at a time, in the whole process.
 pub(super) const MAX_HELPERS: usize = 4;
 
-static HELPERS: Mutex<Helpers> = Mutex::new(Helpers {
-    running: 0,
-    queue: VecDeque::new(),
-});
+static HELPERS: Mutex<Helpers> = Mutex::new(Helpers { running: 0, queue: VecDeque::new() });
 
 struct Helpers {
     running: usize,
@@ -41,9 +38,7 @@ pub(super) fn ask(question: &Arc<Question>) {
     helpers.running += 1;
     drop(helpers);
     let first = question.clone();
-    let spawned = thread::Builder::new()
-        .name("fanout-look-up".to_owned())
-        .spawn(move || help(first));
+    let spawned = thread::Builder::new().name("fanout-look-up".to_owned()).spawn(move || help(first));
     if let Err(refused) = spawned {
         answer_without_thread(question, &refused);
     }
@@ -82,14 +77,7 @@ fn answer_without_thread(question: &Question, refused: &io::Error) {
     refuse(question);
     let mut helpers = HELPERS.lock();
     helpers.running -= 1;
-    let stranded = if helpers.running == 0 {
-        std::mem::take(&mut helpers.queue)
-    } else {
-        VecDeque::new()
-    };
+    let stranded = if helpers.running == 0 { std::mem::take(&mut helpers.queue) } else { VecDeque::new() };
     drop(helpers);
-    stranded
-        .iter()
-        .filter_map(Weak::upgrade)
-        .for_each(|question| refuse(&question));
+    stranded.iter().filter_map(Weak::upgrade).for_each(|question| refuse(&question));
 }

@@ -39,25 +39,14 @@ fn close_after(
 #[track_caller]
 fn assert_truncated(result: Result<Reply, Failure>) {
     let failure = result.expect_err("half a body is not a success");
-    assert_eq!(
-        (failure.kind, failure.sent),
-        (ErrorKind::TruncatedBody, Sent::Yes),
-        "{failure:?}"
-    );
+    assert_eq!((failure.kind, failure.sent), (ErrorKind::TruncatedBody, Sent::Yes), "{failure:?}");
     assert_eq!(failure.head.map(|head| head.0.as_u16()), Some(200));
-    assert!(
-        failure.text.starts_with("the body from 127.0.0.1:"),
-        "{}",
-        failure.text
-    );
+    assert!(failure.text.starts_with("the body from 127.0.0.1:"), "{}", failure.text);
 }
 
 #[test]
 fn a_body_shorter_than_its_content_length_is_truncated() {
-    assert_truncated(get(
-        settings(),
-        "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf",
-    ));
+    assert_truncated(get(settings(), "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"));
     assert_truncated(get(settings(), "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"));
 }
 
@@ -103,11 +92,7 @@ fn a_packed_body_that_is_cut_short_is_truncated_and_one_that_is_not_gzip_is_not_
     assert_truncated(get(settings(), [format!("{head}\r\n").as_bytes(), half].concat()));
     let wrong = format!("{head}Content-Length: 8\r\n\r\nnot gzip");
     let failure = close_after(settings(), wrong, Some).unwrap_err();
-    assert_eq!(
-        (failure.kind, failure.sent),
-        (ErrorKind::Decode, Sent::Yes),
-        "{failure:?}"
-    );
+    assert_eq!((failure.kind, failure.sent), (ErrorKind::Decode, Sent::Yes), "{failure:?}");
     let ends_inside = format!("{head}Content-Length: {}\r\n\r\n", half.len());
     let ends_inside = [ends_inside.as_bytes(), half].concat();
     let failure = close_after(settings(), ends_inside, Some).unwrap_err();
@@ -117,10 +102,8 @@ fn a_packed_body_that_is_cut_short_is_truncated_and_one_that_is_not_gzip_is_not_
 #[test]
 fn a_packed_body_is_unpacked_and_its_headers_say_so() {
     let packed = gzip(b"unpacked");
-    let head = format!(
-        "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
-        packed.len()
-    );
+    let head =
+        format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", packed.len());
     let reply = get(settings(), [head.as_bytes(), &packed].concat()).unwrap();
     assert_eq!(reply.body.unwrap(), b"unpacked");
     assert!(reply.headers.is_empty());
@@ -128,34 +111,20 @@ fn a_packed_body_is_unpacked_and_its_headers_say_so() {
 
 #[test]
 fn a_body_may_be_as_large_as_the_limit_and_no_larger() {
-    let limited = || HttpSettings {
-        max_body: 10,
-        ..settings()
-    };
+    let limited = || HttpSettings { max_body: 10, ..settings() };
     let sized = |n: usize| format!("HTTP/1.1 200 OK\r\nContent-Length: {n}\r\n\r\n{}", "x".repeat(n));
     let unsized_ = |n: usize| format!("HTTP/1.1 200 OK\r\n\r\n{}", "x".repeat(n));
     let packed = |n: usize| {
-        [
-            b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n".to_vec(),
-            gzip(&vec![b'x'; n]),
-        ]
-        .concat()
+        [b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n".to_vec(), gzip(&vec![b'x'; n])].concat()
     };
     assert_eq!(get(limited(), sized(10)).unwrap().body.unwrap().len(), 10);
     assert_eq!(get(limited(), unsized_(10)).unwrap().body.unwrap().len(), 10);
     assert_eq!(get(limited(), packed(10)).unwrap().body.unwrap().len(), 10);
-    let too_large = [
-        get(limited(), sized(11)),
-        get(limited(), unsized_(11)),
-        get(limited(), packed(100_000)),
-    ];
+    let too_large =
+        [get(limited(), sized(11)), get(limited(), unsized_(11)), get(limited(), packed(100_000))];
     for result in too_large {
         let failure = result.unwrap_err();
-        assert_eq!(
-            (failure.kind, failure.sent),
-            (ErrorKind::BodyTooLarge, Sent::Yes),
-            "{failure:?}"
-        );
+        assert_eq!((failure.kind, failure.sent), (ErrorKind::BodyTooLarge, Sent::Yes), "{failure:?}");
         assert!(failure.text.ends_with("is larger than 10 bytes") && failure.head.is_some());
     }
 }
@@ -176,12 +145,6 @@ fn a_body_of_known_length_is_allocated_once_and_a_huge_announcement_is_not_belie
     let sized = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     let read = get(settings(), sized).unwrap().body.unwrap();
     assert_eq!((read.len(), read.capacity()), (64 * 1024, 64 * 1024));
-    let huge = HttpSettings {
-        max_body: u64::MAX,
-        ..settings()
-    };
-    assert_truncated(get(
-        huge,
-        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\nx", u64::MAX / 2),
-    ));
+    let huge = HttpSettings { max_body: u64::MAX, ..settings() };
+    assert_truncated(get(huge, format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\nx", u64::MAX / 2)));
 }

@@ -33,23 +33,13 @@ fn assert_is(failure: &Failure, kind: ErrorKind, sent: Sent, text: &str) {
 fn a_connection_that_breaks_before_the_head_is_disconnected() {
     let text = "the connection broke while waiting for the answer of 127.0.0.1:";
     assert_is(&get(""), ErrorKind::Disconnected, Sent::Maybe, text);
-    assert_is(
-        &get("HTTP/1.1 200 OK\r\nConte"),
-        ErrorKind::Disconnected,
-        Sent::Maybe,
-        text,
-    );
+    assert_is(&get("HTTP/1.1 200 OK\r\nConte"), ErrorKind::Disconnected, Sent::Maybe, text);
 }
 
 #[test]
 fn an_answer_that_is_not_http_is_invalid() {
     let text = "the answer of 127.0.0.1:";
-    assert_is(
-        &get("SSH-2.0-OpenSSH_9.6\r\n\r\n"),
-        ErrorKind::InvalidResponse,
-        Sent::Maybe,
-        text,
-    );
+    assert_is(&get("SSH-2.0-OpenSSH_9.6\r\n\r\n"), ErrorKind::InvalidResponse, Sent::Maybe, text);
     let conflicting = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n";
     assert_is(&get(conflicting), ErrorKind::InvalidResponse, Sent::Maybe, text);
     let chunk = get("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n");
@@ -61,22 +51,14 @@ fn an_answer_that_is_not_http_is_invalid() {
 fn a_head_may_be_as_large_as_the_limit_and_no_larger() {
     let head = |size: usize| {
         let rest = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: \r\n\r\n".len();
-        format!(
-            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: {}\r\n\r\n",
-            "x".repeat(size - rest)
-        )
+        format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: {}\r\n\r\n", "x".repeat(size - rest))
     };
     let fits = head(MAX_HEAD);
     let (url, _) = Server::new().answer(move |_| Some(fits.clone().into()));
     assert_eq!(Worker::new().get(&client(), &url).unwrap().status, 200);
     for size in [MAX_HEAD + 1, MAX_HEAD + 2, 10 * MAX_HEAD] {
         let failure = get(&head(size));
-        assert_is(
-            &failure,
-            ErrorKind::InvalidResponse,
-            Sent::Maybe,
-            "the head of the answer of 127.0.0.1:",
-        );
+        assert_is(&failure, ErrorKind::InvalidResponse, Sent::Maybe, "the head of the answer of 127.0.0.1:");
         assert!(failure.text.ends_with("is larger than 16384 bytes"));
     }
 }
@@ -87,35 +69,15 @@ fn a_host_without_address_and_one_that_refuses() {
         "none.example" => Ok(Vec::new()),
         _ => Err(io::Error::other("no such host")),
     });
-    let refuses = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let refuses = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let pinned = vec![
-        Pinned {
-            host: "refuses.example".to_owned(),
-            port: None,
-            addrs: vec![refuses, refuses],
-        },
-        Pinned {
-            host: "nowhere.example".to_owned(),
-            port: None,
-            addrs: Vec::new(),
-        },
+        Pinned { host: "refuses.example".to_owned(), port: None, addrs: vec![refuses, refuses] },
+        Pinned { host: "nowhere.example".to_owned(), port: None, addrs: Vec::new() },
     ];
-    let client = HttpClient::new(HttpSettings {
-        lookup: Some(lookup),
-        pinned,
-        ..settings()
-    });
+    let client = HttpClient::new(HttpSettings { lookup: Some(lookup), pinned, ..settings() });
     let get = |url| Worker::new().get(&client, url).unwrap_err();
     let failure = get("http://user:secret@who.example/?key=secret");
-    assert_is(
-        &failure,
-        ErrorKind::NameLookup,
-        Sent::Never,
-        "looking up who.example failed",
-    );
+    assert_is(&failure, ErrorKind::NameLookup, Sent::Never, "looking up who.example failed");
     assert_eq!(failure.source.unwrap().to_string(), "no such host");
     assert_is(
         &get("http://none.example"),
@@ -133,17 +95,9 @@ fn a_host_without_address_and_one_that_refuses() {
     let text = "connecting to refuses.example:80 failed at each of its 2 addresses";
     assert_is(&refused, ErrorKind::Connect, Sent::Never, text);
     let source = refused.source.unwrap();
-    assert_eq!(
-        source.downcast::<io::Error>().unwrap().kind(),
-        io::ErrorKind::ConnectionRefused
-    );
+    assert_eq!(source.downcast::<io::Error>().unwrap().kind(), io::ErrorKind::ConnectionRefused);
     let alone = get(&format!("http://{refuses}/"));
-    assert_is(
-        &alone,
-        ErrorKind::Connect,
-        Sent::Never,
-        &format!("connecting to {refuses} failed"),
-    );
+    assert_is(&alone, ErrorKind::Connect, Sent::Never, &format!("connecting to {refuses} failed"));
 }
 
 #[test]
@@ -164,15 +118,9 @@ fn a_request_that_cannot_be_sent_is_invalid_and_not_sent() {
         with("x-long", "x".repeat(20_000)),
     ] {
         let failure = worker.run(&client, &request).unwrap_err();
-        assert_eq!(
-            (failure.kind, failure.sent),
-            (ErrorKind::InvalidRequest, Sent::Never),
-            "{failure:?}"
-        );
+        assert_eq!((failure.kind, failure.sent), (ErrorKind::InvalidRequest, Sent::Never), "{failure:?}");
     }
-    let truthful = worker
-        .run(&client, &with("content-length", "5".to_owned()))
-        .unwrap_err();
+    let truthful = worker.run(&client, &with("content-length", "5".to_owned())).unwrap_err();
     assert_eq!(truthful.kind, ErrorKind::Disconnected);
     assert!(count.load(Ordering::SeqCst) <= 2);
 }
@@ -186,14 +134,8 @@ fn a_long_line_fits_the_buffer_that_was_made_for_it() {
     });
     let long = "x".repeat(100_000);
     let longest_line = long.len() + "x-long: \r\n".len();
-    let client = HttpClient::new(HttpSettings {
-        longest_line,
-        ..settings()
-    });
-    let request = Request::get(&url)
-        .header("x-long", long)
-        .body(Vec::new())
-        .unwrap();
+    let client = HttpClient::new(HttpSettings { longest_line, ..settings() });
+    let request = Request::get(&url).header("x-long", long).body(Vec::new()).unwrap();
     assert_eq!(Worker::new().run(&client, &request).unwrap().status, 200);
 }
 
@@ -213,15 +155,8 @@ fn a_used_connection_that_the_server_has_closed_is_stale() {
             peer.send(again);
             drop(peer);
             let failure = second.join().unwrap().unwrap_err();
-            assert_eq!(
-                (failure.kind, failure.sent),
-                (ErrorKind::Disconnected, Sent::Maybe)
-            );
-            assert_eq!(
-                failure.stale,
-                again.is_empty(),
-                "with a byte of the answer it is not"
-            );
+            assert_eq!((failure.kind, failure.sent), (ErrorKind::Disconnected, Sent::Maybe));
+            assert_eq!(failure.stale, again.is_empty(), "with a byte of the answer it is not");
         });
         worker.fresh = true;
         let failure = thread::scope(|scope| {
@@ -236,27 +171,13 @@ fn a_used_connection_that_the_server_has_closed_is_stale() {
 #[test]
 fn what_cannot_be_connected_to_is_looked_up_again() {
     let (url, _) = Server::new().answer(|_| Some("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".into()));
-    let good: SocketAddr = url
-        .strip_prefix("http://")
-        .unwrap()
-        .trim_end_matches('/')
-        .parse()
-        .unwrap();
-    let refuses = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let good: SocketAddr = url.strip_prefix("http://").unwrap().trim_end_matches('/').parse().unwrap();
+    let refuses = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let answers = std::sync::Mutex::new(vec![good, refuses]);
     let lookup: Lookup = Arc::new(move |_, _| Ok(vec![answers.lock().unwrap().pop().unwrap()]));
-    let client = HttpClient::new(HttpSettings {
-        lookup: Some(lookup),
-        ..settings()
-    });
+    let client = HttpClient::new(HttpSettings { lookup: Some(lookup), ..settings() });
     let worker = Worker::new();
-    assert_eq!(
-        worker.get(&client, "http://a.example/").unwrap_err().kind,
-        ErrorKind::Connect
-    );
+    assert_eq!(worker.get(&client, "http://a.example/").unwrap_err().kind, ErrorKind::Connect);
     for _ in 0..3 {
         worker.get(&client, "http://a.example/").unwrap(); // a third look-up would panic
     }

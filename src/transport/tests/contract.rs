@@ -1,5 +1,6 @@
-//! What we take from ureq without being promised it: when it asks whether a connection is open (`connector`), and what
-//! it thinks a request looks like. If one of these fails after an update of ureq, `connector` must be thought anew.
+//! What we take from ureq without being promised it: when it asks whether a connection is open (`connector`), and
+//! what it thinks a request looks like. If one of these fails after an update of ureq, `connector` must be thought
+//! anew.
 
 use std::sync::atomic::Ordering;
 
@@ -30,10 +31,7 @@ fn whatever_ends_a_body_the_connection_is_used_again() {
     assert_eq!(connections(5, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), 1);
     assert_eq!(connections(5, "HTTP/1.1 204 No Content\r\n\r\n"), 1);
     assert_eq!(
-        connections(
-            5,
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
-        ),
+        connections(5, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
         1
     );
     assert_eq!(
@@ -45,11 +43,7 @@ fn whatever_ends_a_body_the_connection_is_used_again() {
     );
     let packed = body::gzip(b"a body");
     let head = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n";
-    let sized = [
-        format!("{head}Content-Length: {}\r\n\r\n", packed.len()).as_bytes(),
-        &packed,
-    ]
-    .concat();
+    let sized = [format!("{head}Content-Length: {}\r\n\r\n", packed.len()).as_bytes(), &packed].concat();
     assert_eq!(connections(5, sized), 1);
     let chunk = format!("{head}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n", packed.len());
     let chunked = [chunk.as_bytes(), &packed, b"\r\n0\r\n\r\n"].concat();
@@ -58,17 +52,8 @@ fn whatever_ends_a_body_the_connection_is_used_again() {
 
 #[test]
 fn a_connection_that_the_server_will_close_is_not_used_again() {
-    assert_eq!(
-        connections(
-            5,
-            "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"
-        ),
-        5
-    );
-    assert_eq!(
-        connections(5, "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok"),
-        5
-    );
+    assert_eq!(connections(5, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok"), 5);
+    assert_eq!(connections(5, "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok"), 5);
 }
 
 #[test]
@@ -80,18 +65,9 @@ fn a_connection_with_bytes_after_the_body_is_not_used_again() {
 fn a_connection_whose_body_was_not_read_to_its_end_is_not_used_again() {
     let (url, count) =
         Server::new().answer(|_| Some(OK.replace("Content-Length: 2", "Content-Length: 9").into()));
-    let (client, worker) = (
-        HttpClient::new(HttpSettings {
-            max_body: 8,
-            ..settings()
-        }),
-        Worker::new(),
-    );
+    let (client, worker) = (HttpClient::new(HttpSettings { max_body: 8, ..settings() }), Worker::new());
     for n in 1..=3 {
-        assert_eq!(
-            worker.get(&client, &url).unwrap_err().kind,
-            crate::ErrorKind::BodyTooLarge
-        );
+        assert_eq!(worker.get(&client, &url).unwrap_err().kind, crate::ErrorKind::BodyTooLarge);
         assert_eq!((count.load(Ordering::SeqCst), client.idle_connections()), (n, 0));
     }
 }
@@ -130,10 +106,7 @@ fn an_unwanted_body_is_not_waited_for() {
 #[test]
 fn no_more_connections_are_kept_than_may_be() {
     let (url, _) = Server::new().answer(|_| Some(OK.into()));
-    let client = HttpClient::new(HttpSettings {
-        max_idle: 2,
-        ..settings()
-    });
+    let client = HttpClient::new(HttpSettings { max_idle: 2, ..settings() });
     let barrier = std::sync::Barrier::new(5);
     thread::scope(|scope| {
         for _ in 0..5 {
@@ -168,14 +141,9 @@ fn seen(request: Request<Vec<u8>>) -> String {
     });
     let (mut parts, body) = request.into_parts();
     parts.uri = url.parse().unwrap();
-    Worker::new()
-        .run(&client(), &Request::from_parts(parts, body))
-        .unwrap();
+    Worker::new().run(&client(), &Request::from_parts(parts, body)).unwrap();
     let seen = sees.recv().unwrap();
-    let host = format!(
-        "host: {}\r\n",
-        url.strip_prefix("http://").unwrap().trim_end_matches('/')
-    );
+    let host = format!("host: {}\r\n", url.strip_prefix("http://").unwrap().trim_end_matches('/'));
     assert!(seen.contains(&host), "{seen}");
     seen.replace(&host, "")
 }
@@ -185,34 +153,15 @@ fn a_request_has_the_headers_it_needs_and_no_others() {
     let rest = "user-agent: tests\r\naccept: */*\r\naccept-encoding: gzip\r\n";
     let request = |method: &str, body: &str| Request::builder().method(method).body(body.into()).unwrap();
     assert_eq!(seen(request("GET", "")), format!("GET / HTTP/1.1\r\n{rest}\r\n"));
-    assert_eq!(
-        seen(request("PURGE", "")),
-        format!("PURGE / HTTP/1.1\r\n{rest}\r\n")
-    );
+    assert_eq!(seen(request("PURGE", "")), format!("PURGE / HTTP/1.1\r\n{rest}\r\n"));
     for method in ["GET", "POST", "DELETE", "SEARCH"] {
         let seen = seen(request(method, "hello"));
-        assert_eq!(
-            seen,
-            format!("{method} / HTTP/1.1\r\ncontent-length: 5\r\n{rest}\r\nhello")
-        );
+        assert_eq!(seen, format!("{method} / HTTP/1.1\r\ncontent-length: 5\r\n{rest}\r\nhello"));
     }
-    assert_eq!(
-        seen(request("POST", "")),
-        format!("POST / HTTP/1.1\r\ncontent-length: 0\r\n{rest}\r\n")
-    );
-    let own = Request::get("/")
-        .header("user-agent", "mine")
-        .header("accept", "text/csv");
-    let seen = seen(
-        own.header("accept-encoding", "identity")
-            .body(Vec::new())
-            .unwrap(),
-    );
-    for line in [
-        "user-agent: mine\r\n",
-        "accept: text/csv\r\n",
-        "accept-encoding: identity\r\n",
-    ] {
+    assert_eq!(seen(request("POST", "")), format!("POST / HTTP/1.1\r\ncontent-length: 0\r\n{rest}\r\n"));
+    let own = Request::get("/").header("user-agent", "mine").header("accept", "text/csv");
+    let seen = seen(own.header("accept-encoding", "identity").body(Vec::new()).unwrap());
+    for line in ["user-agent: mine\r\n", "accept: text/csv\r\n", "accept-encoding: identity\r\n"] {
         assert!(seen.contains(line) && !seen.contains("tests"), "{seen}");
     }
 }
@@ -222,9 +171,7 @@ fn a_head_request_reads_no_body() {
     let (url, count) = Server::new().answer(|_| Some("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n".into()));
     let (client, worker) = (client(), Worker::new());
     for _ in 0..3 {
-        let reply = worker
-            .run(&client, &Request::head(&url).body(Vec::new()).unwrap())
-            .unwrap();
+        let reply = worker.run(&client, &Request::head(&url).body(Vec::new()).unwrap()).unwrap();
         assert_eq!(reply.headers["content-length"], "9");
         assert_eq!(reply.body, Some(Vec::new()));
     }
@@ -237,12 +184,6 @@ fn expect_100_continue_is_sent_and_not_waited_for() {
         assert!(request.contains("expect: 100-continue") && request.ends_with("hello"));
         Some(format!("HTTP/1.1 100 Continue\r\n\r\n{OK}").into())
     });
-    let request = Request::post(&url)
-        .header("expect", "100-continue")
-        .body(b"hello".to_vec())
-        .unwrap();
-    assert_eq!(
-        Worker::new().run(&client(), &request).unwrap().body.unwrap(),
-        b"ok"
-    );
+    let request = Request::post(&url).header("expect", "100-continue").body(b"hello".to_vec()).unwrap();
+    assert_eq!(Worker::new().run(&client(), &request).unwrap().body.unwrap(), b"ok");
 }

@@ -22,8 +22,8 @@ struct Stage {
     /// What the text says that it was doing, without the `127.0.0.1:port` that may follow.
     doing: &'static str,
     sent: Sent,
-    /// Plays the other side's part. Comes back when the request hangs there, if that is `awaited`, or at any time; what
-    /// it returns keeps it hanging.
+    /// Plays the other side's part. Comes back when the request hangs there, if that is `awaited`, or at any time;
+    /// what it returns keeps it hanging.
     play: Box<dyn FnOnce(Awaited) -> Box<dyn Any> + Send>,
 }
 
@@ -54,11 +54,8 @@ impl Stage {
 
     fn connect(dial: Dial) -> Stage {
         let full = Full::new();
-        let mut stage = Stage::new(
-            &format!("http://{}/", full.address()),
-            "connecting to 127.0.0.1:",
-            Sent::Never,
-        );
+        let mut stage =
+            Stage::new(&format!("http://{}/", full.address()), "connecting to 127.0.0.1:", Sent::Never);
         stage.dial = dial;
         stage.play = Box::new(move |awaited| {
             if awaited {
@@ -188,11 +185,7 @@ fn a_cancel_reaches_every_stage() {
         };
         let (failure, _) = stage.run_and(&worker, Some(cut));
         assert!(cut_at.elapsed() < HANGS / 10, "{failure:?}");
-        assert_eq!(
-            (failure.kind, failure.cut),
-            (ErrorKind::Cancelled, Some(Cut::Cancelled)),
-            "{failure:?}"
-        );
+        assert_eq!((failure.kind, failure.cut), (ErrorKind::Cancelled, Some(Cut::Cancelled)), "{failure:?}");
         assert!(failure.text.starts_with("cancelled while "), "{}", failure.text);
         let refused = worker.get(&client(), "http://127.0.0.1:1/").unwrap_err();
         assert_eq!(refused.kind, ErrorKind::Cancelled, "for good");
@@ -216,16 +209,8 @@ fn the_timeout_reaches_every_stage() {
     at_once(Stage::all(), |mut stage| {
         stage.settings.timeout = SOON;
         let (failure, took) = stage.run(&Worker::new());
-        assert_eq!(
-            (failure.kind, failure.cut),
-            (ErrorKind::Timeout, Some(Cut::TimedOut)),
-            "{failure:?}"
-        );
-        assert!(
-            failure.text.starts_with("timed out after 700ms while "),
-            "{}",
-            failure.text
-        );
+        assert_eq!((failure.kind, failure.cut), (ErrorKind::Timeout, Some(Cut::TimedOut)), "{failure:?}");
+        assert!(failure.text.starts_with("timed out after 700ms while "), "{}", failure.text);
         assert!((SOON..HANGS / 10).contains(&took), "{took:?}: {failure:?}");
     });
 }
@@ -238,30 +223,18 @@ fn the_deadline_of_the_call_reaches_every_stage() {
         let (failure, _) = stage.run(&worker);
         let deadline = (ErrorKind::DeadlineExceeded, Some(Cut::DeadlineExceeded));
         assert_eq!((failure.kind, failure.cut), deadline, "{failure:?}");
-        assert!(
-            failure.text.starts_with("the deadline passed while "),
-            "{}",
-            failure.text
-        );
+        assert!(failure.text.starts_with("the deadline passed while "), "{}", failure.text);
     });
 }
 
 #[test]
 fn the_connect_timeout_is_for_the_name_and_the_connect() {
-    let inside = vec![
-        Stage::look_up(),
-        Stage::connect(DIAL),
-        Stage::connect(DIAL_BY_HELPER),
-    ];
+    let inside = vec![Stage::look_up(), Stage::connect(DIAL), Stage::connect(DIAL_BY_HELPER)];
     at_once(inside, |mut stage| {
         stage.settings.connect_timeout = SOON;
         let (failure, _) = stage.run(&Worker::new());
         assert_eq!(failure.kind, ErrorKind::Timeout, "{failure:?}");
-        assert!(
-            failure.text.ends_with(" took longer than 700ms"),
-            "{}",
-            failure.text
-        );
+        assert!(failure.text.ends_with(" took longer than 700ms"), "{}", failure.text);
     });
     // With TCP up it is over: what hangs then is cut by another.
     at_once(vec![Stage::handshake(), Stage::head()], |mut stage| {
@@ -285,16 +258,8 @@ fn the_stall_timeout_is_for_each_read_and_write() {
     at_once(stages, |mut stage| {
         stage.settings.stall_timeout = Some(SOON);
         let (failure, _) = stage.run(&Worker::new());
-        assert_eq!(
-            (failure.kind, failure.cut),
-            (ErrorKind::Timeout, None),
-            "{failure:?}"
-        );
-        assert!(
-            failure.text.ends_with(" stalled: nothing moved for 700ms"),
-            "{}",
-            failure.text
-        );
+        assert_eq!((failure.kind, failure.cut), (ErrorKind::Timeout, None), "{failure:?}");
+        assert!(failure.text.ends_with(" stalled: nothing moved for 700ms"), "{}", failure.text);
     });
 }
 
@@ -302,10 +267,7 @@ fn the_stall_timeout_is_for_each_read_and_write() {
 #[test]
 fn a_deadline_ends_with_its_request() {
     let (url, count) = Server::new().answer(|_| Some("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".into()));
-    let client = HttpClient::new(HttpSettings {
-        timeout: Duration::from_millis(200),
-        ..settings()
-    });
+    let client = HttpClient::new(HttpSettings { timeout: Duration::from_millis(200), ..settings() });
     let (worker, begun) = (Worker::new(), Instant::now());
     while begun.elapsed() < Duration::from_millis(500) {
         worker.get(&client, &url).unwrap();
@@ -328,24 +290,14 @@ impl Drop for Raise<'_> {
 fn cancelling_one_call_never_cuts_another() {
     const ROUNDS: usize = 3_000;
     let (url, _) = Server::new().answer(|_| Some("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".into()));
-    let client = HttpClient::new(HttpSettings {
-        max_idle: 4,
-        ..settings()
-    });
+    let client = HttpClient::new(HttpSettings { max_idle: 4, ..settings() });
     let (over, cancelled) = (AtomicBool::new(false), AtomicUsize::new(0));
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
                 let worker = Worker::new();
                 while !over.load(Ordering::Relaxed) {
-                    assert_eq!(
-                        worker
-                            .get(&client, &url)
-                            .expect("nobody cut this one")
-                            .body
-                            .unwrap(),
-                        b"ok"
-                    );
+                    assert_eq!(worker.get(&client, &url).expect("nobody cut this one").body.unwrap(), b"ok");
                 }
             });
         }
@@ -382,10 +334,7 @@ fn cancelling_one_call_never_cuts_another() {
 #[test]
 fn workers_that_need_one_name_share_one_look_up() {
     let (lookup, started, release) = blocked_lookup();
-    let client = HttpClient::new(HttpSettings {
-        lookup: Some(lookup),
-        ..settings()
-    });
+    let client = HttpClient::new(HttpSettings { lookup: Some(lookup), ..settings() });
     let get = |worker: &Worker| worker.get(&client, "http://slow.example:1/").unwrap_err();
     let (leaves, stay) = (Worker::new(), [Worker::new(), Worker::new(), Worker::new()]);
     thread::scope(|scope| {
@@ -419,29 +368,19 @@ fn no_more_than_four_look_ups_run_at_a_time() {
             Err(io::Error::other("looked up"))
         })
     };
-    let client = HttpClient::new(HttpSettings {
-        lookup: Some(lookup),
-        ..settings()
-    });
+    let client = HttpClient::new(HttpSettings { lookup: Some(lookup), ..settings() });
     let workers: Vec<Worker> = (0..HOSTS).map(|_| Worker::new()).collect();
     thread::scope(|scope| {
         let get = |(n, worker): (usize, &'_ Worker)| {
             worker.get(&client, &format!("http://h{n}.example/")).unwrap_err()
         };
-        let got: Vec<_> = workers
-            .iter()
-            .enumerate()
-            .map(|asked| scope.spawn(move || get(asked)))
-            .collect();
+        let got: Vec<_> = workers.iter().enumerate().map(|asked| scope.spawn(move || get(asked))).collect();
         (0..4).for_each(|_| starts.recv().unwrap());
         workers[0].tether.cut(Cut::Cancelled);
         drop(release);
         let kinds: Vec<_> = got.into_iter().map(|got| got.join().unwrap().kind).collect();
         assert_eq!(kinds[0], ErrorKind::Cancelled);
-        assert!(
-            kinds[1..].iter().all(|kind| *kind == ErrorKind::NameLookup),
-            "{kinds:?}"
-        );
+        assert!(kinds[1..].iter().all(|kind| *kind == ErrorKind::NameLookup), "{kinds:?}");
     });
     assert_eq!(most.load(Ordering::SeqCst), 4);
 }

@@ -18,9 +18,7 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn new() -> Server {
-        Server {
-            listener: TcpListener::bind("127.0.0.1:0").unwrap(),
-        }
+        Server { listener: TcpListener::bind("127.0.0.1:0").unwrap() }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -78,9 +76,7 @@ impl<S: Read + Write> Peer<S> {
             request.push(byte[0]);
         }
         let head = String::from_utf8(request).unwrap();
-        let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
         let mut body = vec![0; length.unwrap_or(0)];
         self.0.read_exact(&mut body).ok()?;
         Some(head + &String::from_utf8(body).unwrap())
@@ -101,17 +97,12 @@ impl Peer {
     #[cfg(target_os = "linux")]
     /// Waits until the client has read all that was sent: until the queues of both are empty.
     pub(crate) fn wait_until_read(&self) {
-        let (ours, theirs) = (
-            self.0.local_addr().unwrap().port(),
-            self.0.peer_addr().unwrap().port(),
-        );
+        let (ours, theirs) = (self.0.local_addr().unwrap().port(), self.0.peer_addr().unwrap().port());
         let (ours, theirs) = (format!("0100007F:{ours:04X}"), format!("0100007F:{theirs:04X}"));
         let both = [format!("{ours} {theirs} "), format!("{theirs} {ours} ")];
         loop {
             let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
-            let lines = sockets
-                .lines()
-                .filter(|line| both.iter().any(|both| line.contains(both)));
+            let lines = sockets.lines().filter(|line| both.iter().any(|both| line.contains(both)));
             if lines.filter(|line| line.contains(" 00000000:00000000 ")).count() == 2 {
                 return;
             }
@@ -157,15 +148,10 @@ pub(crate) struct Full {
 impl Full {
     pub(crate) fn new() -> Full {
         let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        listener
-            .bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())
-            .unwrap();
+        listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
         listener.listen(0).unwrap(); // which is one
         let fills = TcpStream::connect(listener.local_addr().unwrap().as_socket().unwrap()).unwrap();
-        Full {
-            listener,
-            _fills: fills,
-        }
+        Full { listener, _fills: fills }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -178,9 +164,7 @@ impl Full {
         let remote = format!("0100007F:{:04X}", self.address().port());
         loop {
             let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
-            let mut sockets = sockets
-                .lines()
-                .map(|line| line.split_whitespace().collect::<Vec<_>>());
+            let mut sockets = sockets.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
             if sockets.any(|socket| socket.get(2) == Some(&&*remote) && socket.get(3) == Some(&SYN_SENT)) {
                 return;
             }

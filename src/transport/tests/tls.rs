@@ -9,25 +9,15 @@ use crate::ErrorKind;
 use crate::error::Sent;
 
 fn pinned() -> Vec<Pinned> {
-    vec![Pinned {
-        host: "localhost".to_owned(),
-        port: None,
-        addrs: vec![(Ipv4Addr::LOCALHOST, 0).into()],
-    }]
+    vec![Pinned { host: "localhost".to_owned(), port: None, addrs: vec![(Ipv4Addr::LOCALHOST, 0).into()] }]
 }
 
 /// What becomes of one request, and of a second one, against a server that speaks TLS.
 fn get(serve: impl FnOnce(Peer<Tls>) + Send) -> (Result<Reply, Failure>, usize) {
     let (server, (trusted, config)) = (Server::new(), certificate());
-    let settings = HttpSettings {
-        root_certificates: Some(vec![trusted]),
-        pinned: pinned(),
-        ..settings()
-    };
-    let (client, url) = (
-        HttpClient::new(settings),
-        format!("https://localhost:{}/", server.address().port()),
-    );
+    let settings = HttpSettings { root_certificates: Some(vec![trusted]), pinned: pinned(), ..settings() };
+    let (client, url) =
+        (HttpClient::new(settings), format!("https://localhost:{}/", server.address().port()));
     thread::scope(|scope| {
         scope.spawn(|| {
             let mut peer = server.accept().shake_hands(&config);
@@ -42,15 +32,9 @@ fn get(serve: impl FnOnce(Peer<Tls>) + Send) -> (Result<Reply, Failure>, usize) 
 #[test]
 fn a_connection_is_used_again() {
     let (server, (trusted, config)) = (Server::new(), certificate());
-    let settings = HttpSettings {
-        root_certificates: Some(vec![trusted]),
-        pinned: pinned(),
-        ..settings()
-    };
-    let (client, url) = (
-        HttpClient::new(settings),
-        format!("https://LocalHost:{}/", server.address().port()),
-    );
+    let settings = HttpSettings { root_certificates: Some(vec![trusted]), pinned: pinned(), ..settings() };
+    let (client, url) =
+        (HttpClient::new(settings), format!("https://LocalHost:{}/", server.address().port()));
     thread::scope(|scope| {
         scope.spawn(|| {
             let mut peer = server.accept().shake_hands(&config);
@@ -83,20 +67,13 @@ fn a_close_delimited_body_without_a_close_notify_is_truncated() {
         peer.0.sock.shutdown(Shutdown::Both).unwrap();
     });
     let failure = reply.unwrap_err();
-    assert_eq!(
-        (failure.kind, failure.sent),
-        (ErrorKind::TruncatedBody, Sent::Yes),
-        "{failure:?}"
-    );
+    assert_eq!((failure.kind, failure.sent), (ErrorKind::TruncatedBody, Sent::Yes), "{failure:?}");
 }
 
 #[test]
 fn an_unwanted_body_that_came_with_its_head_saves_the_connection() {
     let (reply, idle) = get(|mut peer| {
-        peer.send(format!(
-            "HTTP/1.1 503 No\r\nContent-Length: 1000\r\n\r\n{}",
-            "x".repeat(1000)
-        ));
+        peer.send(format!("HTTP/1.1 503 No\r\nContent-Length: 1000\r\n\r\n{}", "x".repeat(1000)));
     });
     assert_eq!((reply.unwrap().status.as_u16(), idle), (503, 1));
 }
@@ -106,10 +83,7 @@ fn an_unwanted_body_that_came_with_its_head_saves_the_connection() {
 fn a_connection_with_bytes_after_the_body_is_not_used_again() {
     let (reply, idle) = get(|mut peer| {
         let mut both = Vec::new();
-        for record in [
-            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
-            "HTTP/1.1 200 OK\r\n",
-        ] {
+        for record in ["HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "HTTP/1.1 200 OK\r\n"] {
             peer.0.conn.writer().write_all(record.as_bytes()).unwrap();
             while peer.0.conn.wants_write() {
                 peer.0.conn.write_tls(&mut both).unwrap();
@@ -123,38 +97,21 @@ fn a_connection_with_bytes_after_the_body_is_not_used_again() {
 #[test]
 fn a_certificate_that_is_not_trusted_fails_the_handshake() {
     let (server, (_, config), (other, _)) = (Server::new(), certificate(), certificate());
-    let settings = HttpSettings {
-        root_certificates: Some(vec![other]),
-        pinned: pinned(),
-        ..settings()
-    };
-    let (client, url) = (
-        HttpClient::new(settings),
-        format!("https://localhost:{}/", server.address().port()),
-    );
+    let settings = HttpSettings { root_certificates: Some(vec![other]), pinned: pinned(), ..settings() };
+    let (client, url) =
+        (HttpClient::new(settings), format!("https://localhost:{}/", server.address().port()));
     let failure = thread::scope(|scope| {
         scope.spawn(|| assert!(server.accept().shake_hands(&config).request().is_none()));
         Worker::new().get(&client, &url).unwrap_err()
     });
-    assert_eq!(
-        (failure.kind, failure.sent),
-        (ErrorKind::Tls, Sent::Never),
-        "{failure:?}"
-    );
-    assert!(
-        failure.text.starts_with("the TLS handshake with localhost:"),
-        "{}",
-        failure.text
-    );
+    assert_eq!((failure.kind, failure.sent), (ErrorKind::Tls, Sent::Never), "{failure:?}");
+    assert!(failure.text.starts_with("the TLS handshake with localhost:"), "{}", failure.text);
     assert!(failure.source.unwrap().to_string().contains("certificate"));
 }
 
 #[test]
 fn a_server_that_does_not_speak_tls_fails_the_handshake_and_one_that_hangs_up_disconnects() {
-    let expected = [
-        ("HTTP/1.1 400 Bad\r\n\r\n", ErrorKind::Tls),
-        ("", ErrorKind::Disconnected),
-    ];
+    let expected = [("HTTP/1.1 400 Bad\r\n\r\n", ErrorKind::Tls), ("", ErrorKind::Disconnected)];
     for (says, kind) in expected {
         let server = Server::new();
         let client = client();
@@ -166,9 +123,7 @@ fn a_server_that_does_not_speak_tls_fails_the_handshake_and_one_that_hangs_up_di
                 peer.0.shutdown(Shutdown::Write).unwrap();
                 peer.wait_for_close();
             });
-            Worker::new()
-                .get(&client, &server.url().replace("http:", "https:"))
-                .unwrap_err()
+            Worker::new().get(&client, &server.url().replace("http:", "https:")).unwrap_err()
         });
         assert_eq!((failure.kind, failure.sent), (kind, Sent::Never), "{failure:?}");
     }

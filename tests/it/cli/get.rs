@@ -20,12 +20,7 @@ fn a_record_has_the_members_of_the_contract_in_their_order() {
     done.code(0);
     let start = "{\"id\":\"7\",\"status\":200,\"attempt\":1,\"latency_ms\":";
     assert!(done.stdout.starts_with(start), "{}", done.stdout);
-    assert!(
-        done.stdout
-            .ends_with(",\"body\":\"{\\\"is\\\":\\n\\\"7\\\"}\"}\n"),
-        "{}",
-        done.stdout
-    );
+    assert!(done.stdout.ends_with(",\"body\":\"{\\\"is\\\":\\n\\\"7\\\"}\"}\n"), "{}", done.stdout);
     assert!(done.records()["7"]["latency_ms"].as_f64().unwrap() > 0.0);
 }
 
@@ -34,10 +29,7 @@ fn a_body_that_is_no_text_stands_in_base64() {
     let api = mixed();
     let done = get_with_input([&api.url], "bytes\n");
     let record = &done.code(0).records()["bytes"];
-    assert_eq!(
-        (record["body_base64"].as_str(), record.get("body")),
-        (Some("//4A"), None)
-    );
+    assert_eq!((record["body_base64"].as_str(), record.get("body")), (Some("//4A"), None));
 }
 
 #[test]
@@ -48,10 +40,7 @@ fn the_first_failure_ends_the_run_with_one_line_that_names_it() {
     assert_eq!(done.ids(), ["1", "2"]);
     let errors = done.errors();
     assert_eq!(errors.len(), 1, "{}", done.stderr);
-    assert!(
-        errors[0].starts_with("id bad: ") && errors[0].contains("500"),
-        "{errors:?}"
-    );
+    assert!(errors[0].starts_with("id bad: ") && errors[0].contains("500"), "{errors:?}");
     assert_eq!(api.ids_so_far(), ["1", "2", "bad"]);
 }
 
@@ -72,19 +61,10 @@ fn with_keep_going_failures_are_records_and_the_code_is_1() {
     assert_eq!(done.ids(), ["1", "2", "bad", "c\u{1}d", "gone"]);
     let records = done.records();
     let bad = &records["bad"];
-    assert_eq!(
-        (bad["status"].as_u64(), bad["sent"].as_str()),
-        (Some(500), Some("yes"))
-    );
-    assert!(
-        bad["error"].as_str().unwrap().contains("500") && bad.get("body").is_none(),
-        "{bad}"
-    );
+    assert_eq!((bad["status"].as_u64(), bad["sent"].as_str()), (Some(500), Some("yes")));
+    assert!(bad["error"].as_str().unwrap().contains("500") && bad.get("body").is_none(), "{bad}");
     let refused = &records["c\u{1}d"];
-    assert!(
-        refused["status"].is_null() && refused["sent"] == "never",
-        "{refused}"
-    );
+    assert!(refused["status"].is_null() && refused["sent"] == "never", "{refused}");
 }
 
 #[test]
@@ -93,10 +73,7 @@ fn ok_says_what_a_success_is_and_the_record_keeps_the_status() {
     let done = get_with_input(["--ok", "200-299,404", &api.url], "1\ngone\n");
     let records = done.code(0).records();
     assert_eq!(
-        (
-            records["gone"]["status"].as_u64(),
-            records["gone"]["body"].as_str()
-        ),
+        (records["gone"]["status"].as_u64(), records["gone"]["body"].as_str()),
         (Some(404), Some("gone"))
     );
     let done = get_with_input(["--ok", "404", &api.url], "1\n");
@@ -122,10 +99,7 @@ fn a_request_that_takes_too_long_is_a_failure() {
 
 #[test]
 fn nobody_listening_is_told_with_its_cause() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let done = get(["--ids", "7", "--keep-going", &format!("http://{free}/{{id}}")]);
     let record = &done.code(1).records()["7"];
     assert!(record["error"].as_str().unwrap().contains("refused"), "{record}");
@@ -135,30 +109,16 @@ fn nobody_listening_is_told_with_its_cause() {
 #[test]
 fn headers_are_sent_and_a_user_agent_of_ones_own_replaces_ours() {
     let api = Api::new();
-    get([
-        "--ids",
-        "1",
-        "--header",
-        "X-Team: ours",
-        "--header",
-        "Accept: text/plain",
-        &api.url,
-    ])
-    .code(0);
+    get(["--ids", "1", "--header", "X-Team: ours", "--header", "Accept: text/plain", &api.url]).code(0);
     let head = api.head().to_ascii_lowercase();
-    for line in [
-        "x-team: ours",
-        "accept: text/plain",
-        concat!("user-agent: fanout/", env!("CARGO_PKG_VERSION")),
-    ] {
+    for line in
+        ["x-team: ours", "accept: text/plain", concat!("user-agent: fanout/", env!("CARGO_PKG_VERSION"))]
+    {
         assert!(head.contains(&format!("\r\n{line}\r\n")), "{line} in {head}");
     }
     get(["--ids", "1", "--header", "User-Agent: mine", &api.url]).code(0);
     let head = api.head().to_ascii_lowercase();
-    assert!(
-        head.contains("\r\nuser-agent: mine\r\n") && !head.contains("fanout/"),
-        "{head}"
-    );
+    assert!(head.contains("\r\nuser-agent: mine\r\n") && !head.contains("fanout/"), "{head}");
 }
 
 #[test]
@@ -168,11 +128,7 @@ fn resolve_connects_elsewhere() {
     let resolve = format!("api.invalid:{port}:127.0.0.1");
     let url = format!("http://api.invalid:{port}/{{id}}");
     get(["--ids", "1", "--resolve", &resolve, &url]).code(0);
-    assert!(
-        api.head()
-            .to_ascii_lowercase()
-            .contains(&format!("\r\nhost: api.invalid:{port}\r\n"))
-    );
+    assert!(api.head().to_ascii_lowercase().contains(&format!("\r\nhost: api.invalid:{port}\r\n")));
 }
 
 #[test]
@@ -180,10 +136,7 @@ fn the_rate_is_kept() {
     let api = Api::new();
     let start = std::time::Instant::now();
     get(["--ids", "1-6", "--rate", "20/s", "--burst", "1", &api.url]).code(0);
-    assert!(
-        start.elapsed() >= std::time::Duration::from_millis(250),
-        "five tokens at 50 ms each"
-    );
+    assert!(start.elapsed() >= std::time::Duration::from_millis(250), "five tokens at 50 ms each");
 }
 
 #[test]
@@ -195,15 +148,8 @@ fn an_output_file_is_written_and_one_that_is_not_empty_is_refused() {
 
     let before = api.ids_so_far();
     let done = get(["--ids", "4", "--output", file.shown(), &api.url]);
-    assert!(
-        done.code(2).errors()[0].contains("exists and is not empty"),
-        "{}",
-        done.stderr
-    );
-    assert_eq!(
-        (records(&file.text()).len(), before.len(), api.ids_so_far().len()),
-        (3, 3, 0)
-    );
+    assert!(done.code(2).errors()[0].contains("exists and is not empty"), "{}", done.stderr);
+    assert_eq!((records(&file.text()).len(), before.len(), api.ids_so_far().len()), (3, 3, 0));
 
     get(["--ids", "4", "--output", file.shown(), "--overwrite", &api.url]).code(0);
     assert_eq!(records(&file.text()).into_keys().collect::<Vec<_>>(), ["4"]);
@@ -217,24 +163,8 @@ fn an_output_file_is_written_and_one_that_is_not_empty_is_refused() {
 fn a_mistake_elsewhere_empties_no_file() {
     let (api, file) = (Api::new(), TempPath::with("kept", "precious\n"));
     get(["--ids", "1-x", "--output", file.shown(), "--overwrite", &api.url]).code(2);
-    get([
-        "--ids",
-        "1",
-        "--output",
-        file.shown(),
-        "--overwrite",
-        "http://localhost/",
-    ])
-    .code(2);
-    get([
-        "--input",
-        file.shown(),
-        "--output",
-        file.shown(),
-        "--overwrite",
-        &api.url,
-    ])
-    .code(2);
+    get(["--ids", "1", "--output", file.shown(), "--overwrite", "http://localhost/"]).code(2);
+    get(["--input", file.shown(), "--output", file.shown(), "--overwrite", &api.url]).code(2);
     assert_eq!(file.text(), "precious\n");
 }
 
@@ -242,21 +172,9 @@ fn a_mistake_elsewhere_empties_no_file() {
 #[test]
 fn an_output_that_cannot_be_written_ends_the_run_and_says_so() {
     let api = Api::new();
-    let done = get([
-        "--ids",
-        "1-100000",
-        "--rate",
-        "none",
-        "--output",
-        "/dev/full",
-        &api.url,
-    ]);
+    let done = get(["--ids", "1-100000", "--rate", "none", "--output", "/dev/full", &api.url]);
     let errors = done.code(1).errors();
-    assert!(
-        errors.len() == 1 && errors[0].starts_with("cannot write to /dev/full: "),
-        "{}",
-        done.stderr
-    );
+    assert!(errors.len() == 1 && errors[0].starts_with("cannot write to /dev/full: "), "{}", done.stderr);
     assert!(done.stderr.contains("did not get out"), "{}", done.stderr);
 }
 

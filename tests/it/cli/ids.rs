@@ -9,10 +9,7 @@ use super::support::*;
 fn ranges_keep_their_zeros_and_give_each_id_once() {
     let api = Api::new();
     let done = get(["--ids", "1-3,2,008-010,9,10", &api.url]);
-    assert_eq!(
-        done.code(0).ids(),
-        ["008", "009", "010", "1", "10", "2", "3", "9"]
-    );
+    assert_eq!(done.code(0).ids(), ["008", "009", "010", "1", "10", "2", "3", "9"]);
     assert_eq!(api.ids_so_far().len(), 8);
 }
 
@@ -21,11 +18,10 @@ fn lines_are_cleaned_and_given_once() {
     let api = Api::new();
     let text = "\u{feff}1\r\n\r\n  2 \n1\n\t\n3";
     let file = TempPath::with("lines", text);
-    let ways: [&dyn Fn() -> Done; 3] = [
-        &|| get_with_input([&api.url], text),
-        &|| get_with_input(["--input", "-", &api.url], text),
-        &|| get(["--input", file.shown(), &api.url]),
-    ];
+    let ways: [&dyn Fn() -> Done; 3] =
+        [&|| get_with_input([&api.url], text), &|| get_with_input(["--input", "-", &api.url], text), &|| {
+            get(["--input", file.shown(), &api.url])
+        }];
     for way in ways {
         assert_eq!(way().code(0).ids(), ["1", "2", "3"]);
         assert_eq!(api.ids_so_far(), ["1", "2", "3"]);
@@ -56,10 +52,7 @@ fn no_ids_send_nothing_and_are_no_failure() {
 fn an_id_of_any_text_is_one_segment() {
     let api = Api::new();
     let done = get_with_input([&api.url], "a/b ü\n");
-    assert_eq!(
-        (done.code(0).ids(), api.id()),
-        (vec!["a/b ü".into()], "a%2Fb%20%C3%BC".into())
-    );
+    assert_eq!((done.code(0).ids(), api.id()), (vec!["a/b ü".into()], "a%2Fb%20%C3%BC".into()));
 }
 
 #[test]
@@ -83,20 +76,13 @@ fn an_id_is_fetched_as_soon_as_its_line_has_come() {
 fn a_bad_line_in_a_file_is_refused_before_anything_is_sent() {
     let api = Api::new();
     for (name, text, error) in [
-        (
-            "control",
-            &b"1\n2\nb\x01d\n"[..],
-            "line 3: holds a control character",
-        ),
+        ("control", &b"1\n2\nb\x01d\n"[..], "line 3: holds a control character"),
         ("utf8", b"1\n\xff\n", "line 2: is not valid UTF-8"),
         ("long", &[b'x'; 70_000], "line 1: is longer than 65536 bytes"),
     ] {
         let file = TempPath::with(name, text);
         let done = get(["--input", file.shown(), &api.url]);
-        assert_eq!(
-            done.code(2).errors(),
-            [format!("--input {}, {error}", file.shown())]
-        );
+        assert_eq!(done.code(2).errors(), [format!("--input {}, {error}", file.shown())]);
     }
     assert_eq!(api.ids_so_far(), [] as [&str; 0]);
 }
@@ -107,10 +93,7 @@ fn a_bad_line_in_a_stream_is_an_error_when_it_comes() {
     for (text, error) in [
         (&b"b\x01d\n"[..], "control character"),
         (b"\xff\n", "standard input, line 1: is not valid UTF-8"),
-        (
-            &[b'x'; 70_000],
-            "standard input, line 1: is longer than 65536 bytes",
-        ),
+        (&[b'x'; 70_000], "standard input, line 1: is longer than 65536 bytes"),
     ] {
         let done = get_with_input([&api.url], text);
         let errors = done.code(1).errors();
@@ -126,26 +109,8 @@ fn a_bad_line_in_a_stream_is_an_error_when_it_comes() {
 
 #[test]
 fn a_range_of_any_length_is_walked() {
-    let api = Api::answering(|id| {
-        if id.len() > 2 {
-            (500, Vec::new())
-        } else {
-            (200, Vec::new())
-        }
-    });
-    let done = get([
-        "--ids",
-        "1-18446744073709551615",
-        "--rate",
-        "none",
-        "--max-in-flight",
-        "1",
-        &api.url,
-    ]);
+    let api = Api::answering(|id| if id.len() > 2 { (500, Vec::new()) } else { (200, Vec::new()) });
+    let done = get(["--ids", "1-18446744073709551615", "--rate", "none", "--max-in-flight", "1", &api.url]);
     assert_eq!(done.code(1).ids().len(), 99);
-    assert!(
-        done.stderr.contains("fetched 99 of 18446744073709551615 ids"),
-        "{}",
-        done.stderr
-    );
+    assert!(done.stderr.contains("fetched 99 of 18446744073709551615 ids"), "{}", done.stderr);
 }

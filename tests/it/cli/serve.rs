@@ -12,14 +12,9 @@ use super::support::*;
 fn serve(args: &[&str]) -> (Running, String) {
     let mut running = Running::start(fanout(["serve"]).args(args));
     let mut line = String::new();
-    BufReader::new(running.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
+    BufReader::new(running.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let url = line.strip_prefix("listening on ").unwrap().trim_end().to_owned();
-    assert!(
-        url.starts_with("http://127.0.0.1:") && url.ends_with("/users/{id}/widgets"),
-        "{line}"
-    );
+    assert!(url.starts_with("http://127.0.0.1:") && url.ends_with("/users/{id}/widgets"), "{line}");
     (running, url)
 }
 
@@ -27,11 +22,7 @@ fn send(url: &str, id: &str) -> TcpStream {
     let (address, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
     let path = path.replace("{id}", id);
-    write!(
-        stream,
-        "GET /{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-    )
-    .unwrap();
+    write!(stream, "GET /{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
     stream
 }
 
@@ -52,21 +43,11 @@ fn it_answers_within_its_quota_and_refuses_beyond() {
     assert!(ask(&url, "8").starts_with("HTTP/1.1 200 "));
     let refused = ask(&url, "9").to_ascii_lowercase();
     assert!(refused.starts_with("http/1.1 429 "), "{refused}");
-    let seconds = refused
-        .split("\r\nretry-after: ")
-        .nth(1)
-        .unwrap()
-        .split('\r')
-        .next()
-        .unwrap();
+    let seconds = refused.split("\r\nretry-after: ").nth(1).unwrap().split('\r').next().unwrap();
     assert!((1..=60).contains(&seconds.parse().unwrap()), "{seconds}");
     running.kill(&["TERM"]);
     let done = running.done();
-    assert!(
-        done.code(0).stderr.contains("saw 3 requests, refused 1 (429)"),
-        "{}",
-        done.stderr
-    );
+    assert!(done.code(0).stderr.contains("saw 3 requests, refused 1 (429)"), "{}", done.stderr);
 }
 
 #[test]
@@ -85,10 +66,7 @@ fn it_refuses_what_goes_beyond_its_cap() {
     });
     // One of them hangs, whichever; so it is the other one that is answered.
     let refused = answers.recv_timeout(PATIENCE).unwrap();
-    assert!(
-        refused.starts_with("HTTP/1.1 429 ") && refused.contains("\r\nretry-after: 1\r\n"),
-        "{refused}"
-    );
+    assert!(refused.starts_with("HTTP/1.1 429 ") && refused.contains("\r\nretry-after: 1\r\n"), "{refused}");
     for stream in streams {
         let _ = stream.shutdown(Shutdown::Both);
     }
@@ -101,16 +79,8 @@ fn it_refuses_what_goes_beyond_its_cap() {
 
 #[test]
 fn get_works_against_it_and_meets_its_faults() {
-    let (_running, url) = serve(&[
-        "--latency",
-        "5ms",
-        "--fail-id",
-        "7",
-        "--status-id",
-        "9=404",
-        "--hang-id",
-        "11",
-    ]);
+    let (_running, url) =
+        serve(&["--latency", "5ms", "--fail-id", "7", "--status-id", "9=404", "--hang-id", "11"]);
     get(["--ids", "1-3", &url]).code(0);
     let done = get(["--ids", "6-12", "--keep-going", "--timeout", "300ms", &url]);
     let records = done.code(1).records();
@@ -132,29 +102,17 @@ fn a_port_that_is_taken_is_told() {
     let (_running, url) = serve(&[]);
     let port = url.split([':', '/']).nth(4).unwrap();
     let done = Running::start(&mut fanout(["serve", "--port", port])).done();
-    assert!(
-        done.code(1).errors()[0].starts_with("cannot serve: "),
-        "{}",
-        done.stderr
-    );
+    assert!(done.code(1).errors()[0].starts_with("cannot serve: "), "{}", done.stderr);
 }
 
 #[test]
 fn the_demo_keeps_its_quota_and_shows_it_in_five_seconds() {
     let start = Instant::now();
     let done = Running::start(&mut fanout(["demo"])).done();
-    assert!(
-        start.elapsed().as_secs_f64() < 5.0 || cfg!(debug_assertions),
-        "{:?}",
-        start.elapsed()
-    );
+    assert!(start.elapsed().as_secs_f64() < 5.0 || cfg!(debug_assertions), "{:?}", start.elapsed());
     done.code(0);
     assert!(done.stderr.contains("fetched 60 of 60 ids"), "{}", done.stderr);
-    assert!(
-        done.stdout.contains("saw 60 requests, refused 0 (429)"),
-        "{}",
-        done.stdout
-    );
+    assert!(done.stdout.contains("saw 60 requests, refused 0 (429)"), "{}", done.stdout);
     assert!(done.stdout.contains("the quota was kept"), "{}", done.stdout);
     assert!(done.stdout.contains("####################"), "{}", done.stdout);
     assert!(!done.stdout.contains("\"id\""), "{}", done.stdout);

@@ -22,16 +22,8 @@ fn large_bodies() -> Api {
 fn blocked(api: &Api) -> Running {
     let ids = (1..=20).map(|id| format!("{id}\n")).collect::<String>() + HANG;
     let mut running = Running::start(
-        get_command([
-            "--rate",
-            "none",
-            "--max-in-flight",
-            "1",
-            "--timeout",
-            "1h",
-            &api.url,
-        ])
-        .stdin(Stdio::piped()),
+        get_command(["--rate", "none", "--max-in-flight", "1", "--timeout", "1h", &api.url])
+            .stdin(Stdio::piped()),
     );
     running.stdin.take().unwrap().write_all(ids.as_bytes()).unwrap();
     while api.id() != HANG {}
@@ -65,17 +57,9 @@ fn a_signal_stops_the_run_keeps_what_is_done_and_ends_the_process() {
         while api.id() != HANG {}
         running.kill(&[name]);
         let done = running.done();
-        assert_eq!(
-            (done.status.signal(), done.status.code()),
-            (Some(signal), None),
-            "{done:#?}"
-        );
+        assert_eq!((done.status.signal(), done.status.code()), (Some(signal), None), "{done:#?}");
         assert_eq!(done.ids(), ["1", "2"]);
-        assert!(
-            done.stderr.contains(&format!("stopped by SIG{name}")),
-            "{}",
-            done.stderr
-        );
+        assert!(done.stderr.contains(&format!("stopped by SIG{name}")), "{}", done.stderr);
         assert_eq!(done.errors(), [] as [&str; 0]);
         api.hanging_connection_ends();
         drop(stdin);
@@ -101,10 +85,7 @@ fn a_signal_ends_a_wait_for_the_quota_and_one_for_standard_input() {
 #[test]
 fn a_file_holds_every_completed_record_after_a_signal() {
     let (api, file) = (large_bodies(), TempPath::new("signal"));
-    let input = TempPath::with(
-        "signal-ids",
-        (1..=50).map(|id| format!("{id}\n")).collect::<String>() + HANG,
-    );
+    let input = TempPath::with("signal-ids", (1..=50).map(|id| format!("{id}\n")).collect::<String>() + HANG);
     let running = Running::start(&mut get_command([
         "--rate",
         "none",
@@ -130,10 +111,7 @@ fn an_output_that_nobody_reads_does_not_hold_up_a_stop() {
     assert_eq!(running.status().signal(), Some(INT));
     let done = running.done();
     let (whole, unwritten) = (whole(&done.stdout), unwritten(&done.stderr));
-    assert!(
-        whole > 0 && unwritten > 0 && whole + unwritten == 20,
-        "{whole} + {unwritten}"
-    );
+    assert!(whole > 0 && unwritten > 0 && whole + unwritten == 20, "{whole} + {unwritten}");
     api.hanging_connection_ends();
 }
 
@@ -147,13 +125,7 @@ fn a_second_signal_ends_it_on_the_spot() {
 
 #[test]
 fn an_output_that_nobody_reads_does_not_hold_up_a_deadline_or_a_failure() {
-    let api = Api::answering(|id| {
-        if id == "21" {
-            (500, Vec::new())
-        } else {
-            (200, vec![b'x'; 16 * 1024])
-        }
-    });
+    let api = Api::answering(|id| if id == "21" { (500, Vec::new()) } else { (200, vec![b'x'; 16 * 1024]) });
     let mut running = Running::start(&mut get_command([
         "--ids",
         "1-21",
@@ -169,15 +141,8 @@ fn an_output_that_nobody_reads_does_not_hold_up_a_deadline_or_a_failure() {
     assert_eq!(whole(&done.stdout) + unwritten(&done.stderr), 20);
 
     let api = large_bodies();
-    let mut running = Running::start(&mut get_command([
-        "--ids",
-        "1-20",
-        "--rate",
-        "none",
-        "--deadline",
-        "1s",
-        &api.url,
-    ]));
+    let mut running =
+        Running::start(&mut get_command(["--ids", "1-20", "--rate", "none", "--deadline", "1s", &api.url]));
     assert_eq!(running.status().code(), Some(1));
     let done = running.done();
     assert_eq!(whole(&done.stdout) + unwritten(&done.stderr), 20);
@@ -196,13 +161,7 @@ fn a_reader_that_pauses_holds_the_ids_up_and_loses_nothing() {
 #[test]
 fn a_reader_that_goes_ends_the_run_quietly() {
     let api = Api::new();
-    let mut running = Running::start(&mut get_command([
-        "--ids",
-        "1-1000000",
-        "--rate",
-        "none",
-        &api.url,
-    ]));
+    let mut running = Running::start(&mut get_command(["--ids", "1-1000000", "--rate", "none", &api.url]));
     let mut stdout = BufReader::new(running.stdout.take().unwrap());
     let mut line = String::new();
     stdout.read_line(&mut line).unwrap();
@@ -215,26 +174,13 @@ fn a_reader_that_goes_ends_the_run_quietly() {
 #[track_caller]
 fn unwritten(stderr: &str) -> usize {
     let line = stderr.lines().find(|line| line.contains("did not get out"));
-    line.unwrap_or_else(|| panic!("{stderr}"))
-        .split(' ')
-        .next()
-        .unwrap()
-        .parse()
-        .unwrap()
+    line.unwrap_or_else(|| panic!("{stderr}")).split(' ').next().unwrap().parse().unwrap()
 }
 
 #[test]
 fn records_are_whole_when_several_are_in_flight_and_large() {
     let api = Api::answering(|id| (200, id.repeat(100_000).into_bytes()));
-    let done = get([
-        "--ids",
-        "1-60",
-        "--rate",
-        "none",
-        "--max-in-flight",
-        "16",
-        &api.url,
-    ]);
+    let done = get(["--ids", "1-60", "--rate", "none", "--max-in-flight", "16", &api.url]);
     for (id, record) in done.code(0).records() {
         assert_eq!(record["body"].as_str().unwrap(), id.repeat(100_000));
     }

@@ -102,21 +102,13 @@ impl Api {
     pub(crate) fn hanging_connection_ends(&self) {
         let mut stream = self.hanging.lock().unwrap().pop().expect("a hanging request");
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        assert!(
-            matches!(stream.read(&mut [0; 1]), Ok(0)),
-            "the connection is closed"
-        );
+        assert!(matches!(stream.read(&mut [0; 1]), Ok(0)), "the connection is closed");
     }
 }
 
 fn id_of(head: &str) -> String {
     let target = head.split(' ').nth(1).unwrap();
-    target
-        .trim_start_matches('/')
-        .split('?')
-        .next()
-        .unwrap()
-        .to_owned()
+    target.trim_start_matches('/').split('?').next().unwrap().to_owned()
 }
 
 fn read_head(reader: &mut impl BufRead) -> Option<String> {
@@ -133,10 +125,7 @@ fn read_head(reader: &mut impl BufRead) -> Option<String> {
 pub(crate) fn fanout<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fanout"));
     command.args(args).env_remove("RUST_LOG").env_remove("NO_COLOR");
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
@@ -185,22 +174,14 @@ impl Running {
     pub(crate) fn start(command: &mut Command) -> Running {
         let mut child = command.spawn().unwrap();
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        Running {
-            child,
-            stdin,
-            stdout,
-            stderr,
-        }
+        Running { child, stdin, stdout, stderr }
     }
 
     /// Sends the signals, one after the other: `INT`, `TERM`.
     #[track_caller]
     pub(crate) fn kill(&self, signals: &[&str]) {
         let pid = self.child.id();
-        let kills: Vec<String> = signals
-            .iter()
-            .map(|signal| format!("kill -{signal} {pid}"))
-            .collect();
+        let kills: Vec<String> = signals.iter().map(|signal| format!("kill -{signal} {pid}")).collect();
         let status = Command::new("sh").args(["-c", &kills.join(" && ")]).status();
         assert!(status.unwrap().success());
     }
@@ -225,12 +206,8 @@ impl Running {
     #[track_caller]
     pub(crate) fn done(mut self) -> Done {
         let [stdout, stderr] = [
-            self.stdout
-                .take()
-                .map(|stream| Box::new(stream) as Box<dyn Read + Send>),
-            self.stderr
-                .take()
-                .map(|stream| Box::new(stream) as Box<dyn Read + Send>),
+            self.stdout.take().map(|stream| Box::new(stream) as Box<dyn Read + Send>),
+            self.stderr.take().map(|stream| Box::new(stream) as Box<dyn Read + Send>),
         ]
         .map(|stream| {
             thread::spawn(move || {
@@ -240,11 +217,7 @@ impl Running {
             })
         });
         let status = self.status();
-        Done {
-            status,
-            stdout: stdout.join().unwrap(),
-            stderr: stderr.join().unwrap(),
-        }
+        Done { status, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() }
     }
 }
 
@@ -278,10 +251,7 @@ impl Done {
 
     /// The lines of standard error that begin with `error: `.
     pub(crate) fn errors(&self) -> Vec<&str> {
-        self.stderr
-            .lines()
-            .filter_map(|line| line.strip_prefix("error: "))
-            .collect()
+        self.stderr.lines().filter_map(|line| line.strip_prefix("error: ")).collect()
     }
 }
 

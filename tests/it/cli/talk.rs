@@ -7,10 +7,7 @@ fn the_summary_has_at_most_three_lines_and_none_with_quiet() {
     let api = Api::new();
     let done = get(["--ids", "1-3", &api.url]);
     let lines: Vec<_> = done.code(0).stderr.lines().collect();
-    assert!(
-        lines.len() <= 3 && lines[0].starts_with("fetched 3 of 3 ids in "),
-        "{lines:?}"
-    );
+    assert!(lines.len() <= 3 && lines[0].starts_with("fetched 3 of 3 ids in "), "{lines:?}");
     assert!(lines[1].contains("quota 10/s, burst 20"), "{lines:?}");
     assert_eq!(get(["-q", "--ids", "1-3", &api.url]).code(0).stderr, "");
     let done = get(["-q", "--ids", "1-3", "--ok", "404", &api.url]);
@@ -23,29 +20,15 @@ fn at_info_there_is_a_line_for_each_request() {
     let by_flag = get(["-v", "--ids", "7", &api.url]);
     let by_variable = Running::start(get_command(["--ids", "7", &api.url]).env("RUST_LOG", "info")).done();
     for done in [by_flag, by_variable] {
-        let line = done
-            .code(0)
-            .stderr
-            .lines()
-            .find(|line| line.contains("user_id=7"))
-            .unwrap();
-        assert!(
-            line.contains(" attempt=1 ") && line.contains(" latency_ms="),
-            "{line}"
-        );
+        let line = done.code(0).stderr.lines().find(|line| line.contains("user_id=7")).unwrap();
+        assert!(line.contains(" attempt=1 ") && line.contains(" latency_ms="), "{line}");
     }
     assert!(!get(["--ids", "7", &api.url]).stderr.contains("user_id"));
 }
 
 #[test]
 fn secrets_are_in_no_line_whatever_the_log_level() {
-    let api = Api::answering(|id| {
-        if id == "8" {
-            (500, Vec::new())
-        } else {
-            (200, Vec::new())
-        }
-    });
+    let api = Api::answering(|id| if id == "8" { (500, Vec::new()) } else { (200, Vec::new()) });
     let url = api.url.replace("http://", "http://user:topsecret@");
     let done = Running::start(
         get_command([
@@ -82,18 +65,11 @@ fn progress_is_for_terminals_unless_it_is_asked_for() {
     let api = Api::new();
     let args = ["--ids", "1-12", "--rate", "10/s", "--burst", "1", "-q", &api.url];
     assert_eq!(get(args).code(0).stderr, "");
-    assert_eq!(
-        get(args.iter().chain(&["--progress", "never"])).code(0).stderr,
-        ""
-    );
+    assert_eq!(get(args.iter().chain(&["--progress", "never"])).code(0).stderr, "");
     let done = get(args.iter().chain(&["--progress", "always"]));
     let line = done.code(0).stderr.lines().next().unwrap();
     for word in ["/12 done", "in flight", "waiting for quota", "0 failed", "s left"] {
         assert!(line.contains(word), "{word} in {line}");
     }
-    assert!(
-        !done.stderr.contains('\u{1b}'),
-        "no terminal, no codes: {}",
-        done.stderr
-    );
+    assert!(!done.stderr.contains('\u{1b}'), "no terminal, no codes: {}", done.stderr);
 }

@@ -7,66 +7,33 @@ fn mistakes_are_named_and_nothing_is_sent() {
     let api = Api::new();
     let url = api.url.as_str();
     let cases: &[(&[&str], &str)] = &[
-        (
-            &["--ids", "1", "--rate", "10/x", url],
-            "--rate 10/x: unknown unit 'x' (use s, m, h or d)",
-        ),
+        (&["--ids", "1", "--rate", "10/x", url], "--rate 10/x: unknown unit 'x' (use s, m, h or d)"),
         (&["--ids", "1", "--rate", "0", url], "--rate 0: "),
         (&["--ids", "1", "--rate=-1", url], "--rate -1: "),
-        (
-            &["--ids", "1", "--burst", "0", url],
-            "--burst 0: use a whole number from 1 to ",
-        ),
+        (&["--ids", "1", "--burst", "0", url], "--burst 0: use a whole number from 1 to "),
         (
             &["--ids", "1", "--max-in-flight", "0", url],
             "--max-in-flight 0: use a whole number from 1 to 1024",
         ),
-        (
-            &["--ids", "1", "--max-in-flight", "1025", url],
-            "--max-in-flight 1025: ",
-        ),
-        (
-            &["--ids", "1", "--timeout", "10", url],
-            "--timeout 10: '10' has no unit",
-        ),
+        (&["--ids", "1", "--max-in-flight", "1025", url], "--max-in-flight 1025: "),
+        (&["--ids", "1", "--timeout", "10", url], "--timeout 10: '10' has no unit"),
         (&["--ids", "1", "--timeout", "0s", url], "--timeout 0s: "),
-        (
-            &["--ids", "1", "--connect-timeout", "x", url],
-            "--connect-timeout x: ",
-        ),
+        (&["--ids", "1", "--connect-timeout", "x", url], "--connect-timeout x: "),
         (&["--ids", "1", "--stall-timeout", "", url], "--stall-timeout : "),
         (&["--ids", "1", "--deadline", "soon", url], "--deadline soon: "),
         (
             &["--ids", "1-100", "--deadline", "1s", url],
             "--deadline 1s: 100 ids at this quota (10/s, burst 20) take at least 8s",
         ),
-        (
-            &["--ids", "1", "--max-body", "10KB", url],
-            "--max-body 10KB: unknown unit 'KB'",
-        ),
-        (
-            &["--ids", "1", "--max-redirects", "many", url],
-            "--max-redirects many: ",
-        ),
-        (
-            &["--ids", "1", "--ok", "2xx", url],
-            "--ok 2xx: '2xx' is no status",
-        ),
+        (&["--ids", "1", "--max-body", "10KB", url], "--max-body 10KB: unknown unit 'KB'"),
+        (&["--ids", "1", "--max-redirects", "many", url], "--max-redirects many: "),
+        (&["--ids", "1", "--ok", "2xx", url], "--ok 2xx: '2xx' is no status"),
         (&["--ids", "1", "--header", "Accept", url], "--header: no colon"),
-        (
-            &["--ids", "1", "--resolve", "a:b", url],
-            "--resolve a:b: not of three parts",
-        ),
-        (
-            &["--ids", "1", "--cacert", "/nonexistent", url],
-            "--cacert /nonexistent: cannot read it",
-        ),
+        (&["--ids", "1", "--resolve", "a:b", url], "--resolve a:b: not of three parts"),
+        (&["--ids", "1", "--cacert", "/nonexistent", url], "--cacert /nonexistent: cannot read it"),
         (&["--ids", "5-1", url], "--ids 5-1: '5-1' goes down (use 1-5)"),
         (&["--ids", "1\u{7}", url], "--ids 1\\u{7}: "),
-        (
-            &["--input", "/nonexistent", url],
-            "--input /nonexistent: cannot read it",
-        ),
+        (&["--input", "/nonexistent", url], "--input /nonexistent: cannot read it"),
         (&["--input", "/", url], "--input /: is a directory"),
         (
             &["--ids", "1", "--output", "/nonexistent/file", url],
@@ -78,30 +45,16 @@ fn mistakes_are_named_and_nothing_is_sent() {
             &["--ids", "1", "--input", "x", url],
             "the argument '--ids <SPEC>' cannot be used with '--input <FILE>'",
         ),
-        (
-            &["--ids", "1", "--overwrite", url],
-            "the following required arguments were not provided",
-        ),
-        (
-            &["--ids", "1", "--nonsense", url],
-            "unexpected argument '--nonsense'",
-        ),
-        (
-            &["--ids", "1"],
-            "the following required arguments were not provided",
-        ),
-        (
-            &["-q", "-v", "--ids", "1", url],
-            "the argument '--quiet' cannot be used with '--verbose...'",
-        ),
+        (&["--ids", "1", "--overwrite", url], "the following required arguments were not provided"),
+        (&["--ids", "1", "--nonsense", url], "unexpected argument '--nonsense'"),
+        (&["--ids", "1"], "the following required arguments were not provided"),
+        (&["-q", "-v", "--ids", "1", url], "the argument '--quiet' cannot be used with '--verbose...'"),
     ];
     for (args, start) in cases {
         let done = get(*args);
         assert_eq!(done.status.code(), Some(2), "{args:?}: {done:#?}");
         assert!(
-            done.errors()
-                .first()
-                .is_some_and(|error| error.starts_with(start)),
+            done.errors().first().is_some_and(|error| error.starts_with(start)),
             "{args:?}: {}",
             done.stderr
         );
@@ -119,11 +72,7 @@ fn help_says_what_it_does_first_and_how_by_example() {
             "Fetch one URL",
             &["--rate", "[default: 10/s]", "Exit codes:", "{id}", "body_base64"],
         ),
-        (
-            &["serve", "--help"],
-            "Run the built-in API",
-            &["--hang-id", "429"],
-        ),
+        (&["serve", "--help"], "Run the built-in API", &["--hang-id", "429"]),
         (&["demo", "--help"], "See it work", &["no network"]),
     ] {
         let done = Running::start(&mut fanout(args)).done();
@@ -140,23 +89,8 @@ fn help_says_what_it_does_first_and_how_by_example() {
 #[test]
 fn the_least_time_is_that_of_the_ids_without_duplicates() {
     let api = Api::new();
-    get([
-        "--ids",
-        "1-3,1-3,1-3,1-3,1-3,1-3,1-3,1-3",
-        "--deadline",
-        "1s",
-        &api.url,
-    ])
-    .code(0);
+    get(["--ids", "1-3,1-3,1-3,1-3,1-3,1-3,1-3,1-3", "--deadline", "1s", &api.url]).code(0);
     let input = TempPath::with("least-time", "1\n2\n".repeat(100));
     get(["--input", input.shown(), "--deadline", "1s", &api.url]).code(0);
-    get([
-        "--input",
-        input.shown(),
-        "--deadline",
-        "1s",
-        "--no-dedup",
-        &api.url,
-    ])
-    .code(2);
+    get(["--input", input.shown(), "--deadline", "1s", "--no-dedup", &api.url]).code(2);
 }

@@ -17,12 +17,7 @@ pub(crate) struct Lines<R> {
 
 impl<R: BufRead> Lines<R> {
     pub(crate) fn new(reader: R, name: impl Into<String>) -> Lines<R> {
-        Lines {
-            reader,
-            name: name.into(),
-            number: 0,
-            line: Vec::new(),
-        }
+        Lines { reader, name: name.into(), number: 0, line: Vec::new() }
     }
 
     /// The next id, without the blanks round it, or nothing at the end. Blank lines are passed over.
@@ -38,9 +33,7 @@ impl<R: BufRead> Lines<R> {
             }
             // Also the carriage return of a CRLF. Nothing else: other control characters are refused, not
             // hidden.
-            let id = line
-                .trim_start_matches([' ', '\t'])
-                .trim_end_matches([' ', '\t', '\r']);
+            let id = line.trim_start_matches([' ', '\t']).trim_end_matches([' ', '\t', '\r']);
             if !id.is_empty() {
                 return Ok(Some(id.to_owned()));
             }
@@ -123,10 +116,7 @@ mod tests {
             (b"a\nb\0c\n", "ids.txt, line 2: holds a control character"),
             (b"a\rb\r", "ids.txt, line 1: holds a control character"),
             (b"\x0ba\n", "ids.txt, line 1: holds a control character"),
-            (
-                "a\u{85}b".as_bytes(),
-                "ids.txt, line 1: holds a control character",
-            ),
+            ("a\u{85}b".as_bytes(), "ids.txt, line 1: holds a control character"),
         ];
         for (text, error) in cases {
             assert_eq!(ids(text), Err(error.to_owned()), "{text:?}");
@@ -139,10 +129,7 @@ mod tests {
         assert_eq!(ids(format!("1\n{longest}\n")).unwrap(), ["1", longest.as_str()]);
         let endless = io::BufReader::new(io::repeat(b'x'));
         let mut lines = Lines::new(endless, "standard input");
-        assert_eq!(
-            lines.next_id(),
-            Err("standard input, line 1: is longer than 65536 bytes".to_owned())
-        );
+        assert_eq!(lines.next_id(), Err("standard input, line 1: is longer than 65536 bytes".to_owned()));
         assert!(lines.line.capacity() <= 2 * MAX_LINE);
     }
 
@@ -155,9 +142,6 @@ mod tests {
             }
         }
         let mut lines = Lines::new(io::BufReader::new(Broken), "ids.txt");
-        assert_eq!(
-            lines.next_id(),
-            Err("cannot read ids.txt: the disk is gone".to_owned())
-        );
+        assert_eq!(lines.next_id(), Err("cannot read ids.txt: the disk is gone".to_owned()));
     }
 }

@@ -43,24 +43,12 @@ enum Source {
 
 impl Ids {
     pub(crate) fn from_ranges(ranges: Ranges, deduplicate: bool) -> Ids {
-        let ranges = if deduplicate {
-            ranges.without_duplicates()
-        } else {
-            ranges
-        };
-        Ids {
-            total: Some(ranges.count()),
-            source: Source::Ranges(ranges),
-            deduplicate: false,
-        }
+        let ranges = if deduplicate { ranges.without_duplicates() } else { ranges };
+        Ids { total: Some(ranges.count()), source: Source::Ranges(ranges), deduplicate: false }
     }
 
     pub(crate) fn from_standard_input(deduplicate: bool) -> Ids {
-        Ids {
-            source: Source::StandardInput,
-            deduplicate,
-            total: None,
-        }
+        Ids { source: Source::StandardInput, deduplicate, total: None }
     }
 
     /// Opens the file and, if it is one that can be read twice and is not large, reads it through.
@@ -81,11 +69,7 @@ impl Ids {
                 Some(count(lines, deduplicate).map_err(|error| UsageError::new(format!("--input {error}")))?);
             file.rewind().map_err(cannot)?;
         }
-        Ok(Ids {
-            source: Source::File(file, path.to_owned()),
-            deduplicate,
-            total,
-        })
+        Ok(Ids { source: Source::File(file, path.to_owned()), deduplicate, total })
     }
 
     /// Starts the thread that brings the ids, each when `outbox` admits it.

@@ -46,10 +46,7 @@ impl Ranges {
 
     /// How many ids there are.
     pub(crate) fn count(&self) -> u128 {
-        self.0
-            .iter()
-            .map(|interval| u128::from(interval.last - interval.first) + 1)
-            .sum()
+        self.0.iter().map(|interval| u128::from(interval.last - interval.first) + 1).sum()
     }
 
     /// The ids, made one by one.
@@ -67,36 +64,19 @@ fn parse_item(item: &str, intervals: &mut Vec<Interval>) -> Result<(), String> {
     if first > last {
         return Err(format!("'{item}' goes down (use {high}-{low})"));
     }
-    let padded = [low, high]
-        .iter()
-        .any(|bound| bound.len() > 1 && bound.starts_with('0'));
+    let padded = [low, high].iter().any(|bound| bound.len() > 1 && bound.starts_with('0'));
     let width = if padded { low.len().max(high.len()) } else { 0 };
     // The first number that is as long as the width, and so needs no zeros.
-    let outgrown = match u32::try_from(width)
-        .ok()
-        .map(|width| 10_u64.checked_pow(width.saturating_sub(1)))
-    {
+    let outgrown = match u32::try_from(width).ok().map(|width| 10_u64.checked_pow(width.saturating_sub(1))) {
         _ if width == 0 => Some(0),
         Some(Some(power)) => Some(power),
         _ => None,
     };
     match outgrown {
-        Some(outgrown) if first >= outgrown => intervals.push(Interval {
-            width: 0,
-            first,
-            last,
-        }),
+        Some(outgrown) if first >= outgrown => intervals.push(Interval { width: 0, first, last }),
         Some(outgrown) if last >= outgrown => {
-            intervals.push(Interval {
-                width,
-                first,
-                last: outgrown - 1,
-            });
-            intervals.push(Interval {
-                width: 0,
-                first: outgrown,
-                last,
-            });
+            intervals.push(Interval { width, first, last: outgrown - 1 });
+            intervals.push(Interval { width: 0, first: outgrown, last });
         }
         _ => intervals.push(Interval { width, first, last }),
     }
@@ -107,11 +87,11 @@ fn number(text: &str, item: &str) -> Result<u64, String> {
     let item = item.escape_debug();
     if !crate::values::digits(text) {
         return Err(format!(
-            "'{item}' is no number and no range (use for instance 1-60,75; other ids go in a file: --input FILE)"
+            "'{item}' is no number and no range \
+             (use for instance 1-60,75; other ids go in a file: --input FILE)"
         ));
     }
-    text.parse()
-        .map_err(|_| format!("'{item}' is too large (use at most {})", u64::MAX))
+    text.parse().map_err(|_| format!("'{item}' is too large (use at most {})", u64::MAX))
 }
 
 /// What is left of `first..=last` when the intervals of `seen`, which do not overlap, are taken out of it.
@@ -143,11 +123,7 @@ mod tests {
     }
 
     fn unique(text: &str) -> Vec<String> {
-        Ranges::parse(text)
-            .unwrap()
-            .without_duplicates()
-            .into_ids()
-            .collect()
+        Ranges::parse(text).unwrap().without_duplicates().into_ids().collect()
     }
 
     #[test]
@@ -170,9 +146,7 @@ mod tests {
 
     #[test]
     fn a_range_as_long_as_numbers_allow_is_not_built() {
-        let ranges = Ranges::parse("0-18446744073709551615")
-            .unwrap()
-            .without_duplicates();
+        let ranges = Ranges::parse("0-18446744073709551615").unwrap().without_duplicates();
         assert_eq!(ranges.count(), 1 << 64);
         assert_eq!(ranges.into_ids().nth(2).as_deref(), Some("2"));
         let last = "18446744073709551614-18446744073709551615";
@@ -215,10 +189,7 @@ mod tests {
             });
             let text = items.collect::<Vec<_>>().join(",");
             let mut seen = std::collections::HashSet::new();
-            let expected: Vec<_> = ids(&text)
-                .into_iter()
-                .filter(|id| seen.insert(id.clone()))
-                .collect();
+            let expected: Vec<_> = ids(&text).into_iter().filter(|id| seen.insert(id.clone())).collect();
             assert_eq!(unique(&text), expected, "{text}");
             let count = Ranges::parse(&text).unwrap().without_duplicates().count();
             assert_eq!(count, expected.len() as u128, "{text}");
@@ -232,10 +203,7 @@ mod tests {
             ("1,,2", "'' is no number and no range"),
             ("1-", "'1-' is no number and no range"),
             ("-1", "'-1' is no number and no range"),
-            (
-                "a-b",
-                "'a-b' is no number and no range (use for instance 1-60,75; other ids go in a file",
-            ),
+            ("a-b", "'a-b' is no number and no range (use for instance 1-60,75; other ids go in a file"),
             ("1-2-3", "'1-2-3' is no number and no range"),
             ("1 - 2", "'1 - 2' is no number and no range"),
             ("1\u{7}", "'1\\u{7}' is no number and no range"),

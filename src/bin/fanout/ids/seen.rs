@@ -28,10 +28,7 @@ const SMALLEST: usize = 12;
 
 impl Seen {
     pub(crate) fn new() -> Seen {
-        Seen {
-            keys: [RandomState::new(), RandomState::new()],
-            shards: vec![Shard::default(); SHARDS],
-        }
+        Seen { keys: [RandomState::new(), RandomState::new()], shards: vec![Shard::default(); SHARDS] }
     }
 
     /// Puts `id` in; true if it was not there yet.

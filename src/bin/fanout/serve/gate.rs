@@ -46,15 +46,8 @@ pub(crate) struct Admitted<'a>(&'a Gate);
 impl Gate {
     pub(crate) fn new(settings: &Settings, now: Instant) -> Result<Gate, InvalidLimit> {
         let bucket = TokenBucket::new(settings.quota.rate, settings.quota.burst, now)?;
-        let state = State {
-            bucket,
-            in_flight: 0,
-            seen: Seen::default(),
-        };
-        Ok(Gate {
-            max_in_flight: settings.max_in_flight,
-            state: Mutex::new(state),
-        })
+        let state = State { bucket, in_flight: 0, seen: Seen::default() };
+        Ok(Gate { max_in_flight: settings.max_in_flight, state: Mutex::new(state) })
     }
 
     /// Lets a request in that has just arrived, or says in how many whole seconds it may come again.
@@ -104,12 +97,7 @@ fn whole_seconds(time: Duration) -> u64 {
 
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Seen {
-            requests,
-            refused,
-            most_in_flight,
-            ..
-        } = self;
+        let Seen { requests, refused, most_in_flight, .. } = self;
         write!(
             f,
             "saw {requests} requests, refused {refused} (429), worked on {most_in_flight} at once at most"
@@ -125,14 +113,7 @@ mod tests {
 
     fn gate(rate: &str, burst: u32, max_in_flight: usize) -> Gate {
         let quota = Quota::new(rate::parse(rate).unwrap(), Some(burst));
-        Gate::new(
-            &Settings {
-                max_in_flight,
-                ..Settings::new(quota)
-            },
-            Instant::now(),
-        )
-        .unwrap()
+        Gate::new(&Settings { max_in_flight, ..Settings::new(quota) }, Instant::now()).unwrap()
     }
 
     #[test]
@@ -141,15 +122,7 @@ mod tests {
         assert!(gate.enter().is_ok() && gate.enter().is_ok());
         assert_eq!(gate.enter().err(), Some(60));
         let seen = gate.seen();
-        assert_eq!(
-            (
-                seen.requests,
-                seen.refused,
-                seen.most_in_flight,
-                seen.arrivals.len()
-            ),
-            (3, 1, 1, 3)
-        );
+        assert_eq!((seen.requests, seen.refused, seen.most_in_flight, seen.arrivals.len()), (3, 1, 1, 3));
     }
 
     #[test]

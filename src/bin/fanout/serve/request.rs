@@ -47,11 +47,7 @@ impl Request {
                 _ => false,
             };
         }
-        Ok(Some(Request {
-            method: method.to_owned(),
-            id: id(target),
-            closes,
-        }))
+        Ok(Some(Request { method: method.to_owned(), id: id(target), closes }))
     }
 }
 
@@ -92,13 +88,7 @@ pub(super) fn answer(status: u16, more_headers: &str, closes: bool, body: &str) 
     // These two have no body, nor a length that says so.
     let (length, body) = match status {
         204 | 304 => (String::new(), ""),
-        _ => (
-            format!(
-                "content-type: application/json\r\ncontent-length: {}\r\n",
-                body.len()
-            ),
-            body,
-        ),
+        _ => (format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len()), body),
     };
     format!("HTTP/1.1 {status} {reason}\r\n{length}{more_headers}{connection}\r\n{body}").into_bytes()
 }
@@ -114,49 +104,24 @@ mod tests {
     #[test]
     fn a_head_is_method_id_and_whether_it_is_the_last() {
         let cases = [
-            (
-                "GET /users/7/widgets HTTP/1.1\r\nHost: a\r\n\r\n",
-                Some("7"),
-                false,
-            ),
-            (
-                "GET /users/a%2Fb%20c/widgets?x=1 HTTP/1.1\r\n\r\n",
-                Some("a/b c"),
-                false,
-            ),
-            (
-                "GET /users/7/widgets HTTP/1.1\r\nConnection: Close\r\n\r\n",
-                Some("7"),
-                true,
-            ),
+            ("GET /users/7/widgets HTTP/1.1\r\nHost: a\r\n\r\n", Some("7"), false),
+            ("GET /users/a%2Fb%20c/widgets?x=1 HTTP/1.1\r\n\r\n", Some("a/b c"), false),
+            ("GET /users/7/widgets HTTP/1.1\r\nConnection: Close\r\n\r\n", Some("7"), true),
             ("GET /users/7/widgets HTTP/1.0\r\n\r\n", Some("7"), true),
-            (
-                "GET /users/7/widgets HTTP/1.1\r\nContent-Length: 5\r\n\r\n12345",
-                Some("7"),
-                true,
-            ),
+            ("GET /users/7/widgets HTTP/1.1\r\nContent-Length: 5\r\n\r\n12345", Some("7"), true),
             ("GET /users//widgets HTTP/1.1\r\n\r\n", None, false),
             ("GET /users/1/2/widgets HTTP/1.1\r\n\r\n", None, false),
             ("GET / HTTP/1.1\r\n\r\n", None, false),
         ];
         for (text, id, closes) in cases {
-            let expected = Request {
-                method: "GET".to_owned(),
-                id: id.map(str::to_owned),
-                closes,
-            };
+            let expected = Request { method: "GET".to_owned(), id: id.map(str::to_owned), closes };
             assert_eq!(read(text), Some(expected), "{text}");
         }
     }
 
     #[test]
     fn what_is_no_whole_head_is_no_request() {
-        for text in [
-            "",
-            "GET / HTTP/1.1\r\n",
-            "GET / HTTP/1.1\r\nHost: a",
-            "GET\r\n\r\n",
-        ] {
+        for text in ["", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: a", "GET\r\n\r\n"] {
             assert_eq!(read(text), None, "{text}");
         }
         let long = format!("GET / HTTP/1.1\r\nA: {}\r\n\r\n", "x".repeat(20_000));
@@ -171,9 +136,6 @@ mod tests {
             "HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\
              retry-after: 3\r\n\r\n{}"
         );
-        assert_eq!(
-            answer(204, "", true, "x"),
-            b"HTTP/1.1 204 As Asked\r\nconnection: close\r\n\r\n"
-        );
+        assert_eq!(answer(204, "", true, "x"), b"HTTP/1.1 204 As Asked\r\nconnection: close\r\n\r\n");
     }
 }

@@ -55,22 +55,11 @@ impl Server {
         let address = listener.local_addr()?;
         let gate = Gate::new(&settings, Instant::now()).map_err(io::Error::other)?;
         let (running, stopped) = bounded(0);
-        let shared = Arc::new(Shared {
-            settings,
-            gate,
-            stopped,
-            connections: Mutex::default(),
-        });
+        let shared = Arc::new(Shared { settings, gate, stopped, connections: Mutex::default() });
         let accepting = shared.clone();
-        let listener = thread::Builder::new()
-            .name("listener".to_owned())
-            .spawn(move || accepting.accept(&listener))?;
-        Ok(Server {
-            address,
-            shared,
-            running: Some(running),
-            listener: Some(listener),
-        })
+        let listener =
+            thread::Builder::new().name("listener".to_owned()).spawn(move || accepting.accept(&listener))?;
+        Ok(Server { address, shared, running: Some(running), listener: Some(listener) })
     }
 
     /// Where an id is answered.
@@ -137,11 +126,7 @@ impl Shared {
             let _ = shared.converse(&stream);
             shared.connections.lock().open.remove(&number);
         };
-        if thread::Builder::new()
-            .name("connection".to_owned())
-            .spawn(conversation)
-            .is_err()
-        {
+        if thread::Builder::new().name("connection".to_owned()).spawn(conversation).is_err() {
             self.connections.lock().open.remove(&number);
         }
     }
@@ -225,11 +210,7 @@ mod tests {
 
     fn ask(server: &Server, path: &str) -> String {
         let mut stream = TcpStream::connect(server.address).unwrap();
-        write!(
-            stream,
-            "GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
-        )
-        .unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
@@ -245,10 +226,7 @@ mod tests {
         );
         assert!(ask(&server, "/elsewhere").starts_with("HTTP/1.1 404 "));
         let third = ask(&server, "/users/7/widgets");
-        assert!(
-            third.starts_with("HTTP/1.1 429 ") && third.contains("\r\nretry-after: 60\r\n"),
-            "{third}"
-        );
+        assert!(third.starts_with("HTTP/1.1 429 ") && third.contains("\r\nretry-after: 60\r\n"), "{third}");
         let seen = server.stop();
         assert_eq!((seen.requests, seen.refused), (3, 1));
     }

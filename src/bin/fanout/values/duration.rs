@@ -26,9 +26,7 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         let (count, parts) =
             fraction(number).ok_or("not a span of time (use for instance 500ms, 10s, 2m or 1h30m)")?;
         if unit.is_empty() {
-            return Err(format!(
-                "'{number}' has no unit (use for instance {number}s or {number}ms)"
-            ));
+            return Err(format!("'{number}' has no unit (use for instance {number}s or {number}ms)"));
         }
         let Some(place) = allowed.iter().position(|(name, _)| *name == unit) else {
             return Err(match UNITS.iter().any(|(name, _)| *name == unit) {

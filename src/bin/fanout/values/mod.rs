@@ -38,26 +38,14 @@ fn fraction(text: &str) -> Option<(u64, u64)> {
     }
     let decimals = decimals.trim_end_matches('0');
     let scale = 10_u64.checked_pow(u32::try_from(decimals.len()).ok()?)?;
-    let decimals = if decimals.is_empty() {
-        0
-    } else {
-        decimals.parse().ok()?
-    };
-    let numerator = whole
-        .parse::<u64>()
-        .ok()?
-        .checked_mul(scale)?
-        .checked_add(decimals)?;
+    let decimals = if decimals.is_empty() { 0 } else { decimals.parse().ok()? };
+    let numerator = whole.parse::<u64>().ok()?.checked_mul(scale)?.checked_add(decimals)?;
     let divisor = greatest_common_divisor(numerator, scale);
     Some((numerator / divisor, scale / divisor))
 }
 
 fn greatest_common_divisor(a: u64, b: u64) -> u64 {
-    if b == 0 {
-        a.max(1)
-    } else {
-        greatest_common_divisor(b, a % b)
-    }
+    if b == 0 { a.max(1) } else { greatest_common_divisor(b, a % b) }
 }
 
 #[cfg(test)]
@@ -69,18 +57,7 @@ mod tests {
         for (text, number) in [("1", Some(1)), ("1024", Some(1024)), ("007", Some(7))] {
             assert_eq!(whole(text, 1..=1024_u32).ok(), number, "{text}");
         }
-        for text in [
-            "",
-            "0",
-            "1025",
-            "+5",
-            "-5",
-            " 5",
-            "5 ",
-            "1e3",
-            "five",
-            "99999999999999999999",
-        ] {
+        for text in ["", "0", "1025", "+5", "-5", " 5", "5 ", "1e3", "five", "99999999999999999999"] {
             let error = whole(text, 1..=1024_u32).unwrap_err();
             assert_eq!(error, "use a whole number from 1 to 1024", "{text}");
         }

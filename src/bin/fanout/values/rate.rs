@@ -18,10 +18,7 @@ pub(crate) fn parse(text: &str) -> Result<Rate, String> {
         "h" => 3_600,
         "d" => 86_400,
         _ => {
-            return Err(format!(
-                "unknown unit '{}' (use s, m, h or d)",
-                unit.escape_debug()
-            ));
+            return Err(format!("unknown unit '{}' (use s, m, h or d)", unit.escape_debug()));
         }
     };
     let Some((tokens, units)) = fraction(number) else {

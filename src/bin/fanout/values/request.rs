@@ -10,16 +10,11 @@ pub(crate) fn header(text: &str) -> Result<(String, String), String> {
         return Err("no colon (use 'Name: value')".to_owned());
     };
     if name.is_empty() || !name.bytes().all(is_token) {
-        return Err(format!(
-            "'{}' is no header name (use 'Name: value')",
-            name.escape_debug()
-        ));
+        return Err(format!("'{}' is no header name (use 'Name: value')", name.escape_debug()));
     }
     let value = value.trim_matches([' ', '\t']);
     if value.chars().any(|c| c.is_control() && c != '\t') {
-        return Err(format!(
-            "the value of {name} holds a control character (use printable text)"
-        ));
+        return Err(format!("the value of {name} holds a control character (use printable text)"));
     }
     Ok((name.to_owned(), value.to_owned()))
 }
@@ -41,16 +36,10 @@ pub(crate) fn resolve(text: &str) -> Result<(String, Vec<SocketAddr>), String> {
     let port = whole(port, 1..=u16::MAX)
         .map_err(|error| format!("'{}' is no port ({error})", port.escape_debug()))?;
     let addresses = addresses.split(',').map(|address| {
-        let bare = address
-            .strip_prefix('[')
-            .and_then(|address| address.strip_suffix(']'))
-            .unwrap_or(address);
+        let bare = address.strip_prefix('[').and_then(|address| address.strip_suffix(']')).unwrap_or(address);
         match bare.parse::<IpAddr>() {
             Ok(ip) => Ok(SocketAddr::new(ip, port)),
-            Err(_) => Err(format!(
-                "'{}' is no IP address (use 127.0.0.1 or [::1])",
-                address.escape_debug()
-            )),
+            Err(_) => Err(format!("'{}' is no IP address (use 127.0.0.1 or [::1])", address.escape_debug())),
         }
     });
     Ok((format!("{host}:{port}"), addresses.collect::<Result<_, _>>()?))
@@ -80,45 +69,25 @@ mod tests {
             (": secret", "'' is no header name"),
             ("Bad Name: secret", "'Bad Name' is no header name"),
             ("Bad\nName: secret", "'Bad\\nName' is no header name"),
-            (
-                "Cookie: secret\r\nX: y",
-                "the value of Cookie holds a control character",
-            ),
-            (
-                "Cookie: secret\0",
-                "the value of Cookie holds a control character",
-            ),
+            ("Cookie: secret\r\nX: y", "the value of Cookie holds a control character"),
+            ("Cookie: secret\0", "the value of Cookie holds a control character"),
         ];
         for (text, start) in cases {
             let error = header(text).unwrap_err();
-            assert!(
-                error.starts_with(start) && !error.contains("secret"),
-                "{text}: {error}"
-            );
+            assert!(error.starts_with(start) && !error.contains("secret"), "{text}: {error}");
         }
     }
 
     #[test]
     fn resolve_names_where_to_connect() {
         let cases = [
-            (
-                "example.com:443:127.0.0.1",
-                "example.com:443",
-                vec!["127.0.0.1:443"],
-            ),
+            ("example.com:443:127.0.0.1", "example.com:443", vec!["127.0.0.1:443"]),
             ("example.com:80:[::1]", "example.com:80", vec!["[::1]:80"]),
             ("example.com:80:::1", "example.com:80", vec!["[::1]:80"]),
-            (
-                "a.test:8080:127.0.0.1,[::1]",
-                "a.test:8080",
-                vec!["127.0.0.1:8080", "[::1]:8080"],
-            ),
+            ("a.test:8080:127.0.0.1,[::1]", "a.test:8080", vec!["127.0.0.1:8080", "[::1]:8080"]),
         ];
         for (text, host, addresses) in cases {
-            let addresses = addresses
-                .into_iter()
-                .map(|address| address.parse().unwrap())
-                .collect();
+            let addresses = addresses.into_iter().map(|address| address.parse().unwrap()).collect();
             assert_eq!(resolve(text), Ok((host.to_owned(), addresses)), "{text}");
         }
         let cases = [
@@ -126,15 +95,9 @@ mod tests {
             ("example.com:443", "not of three parts"),
             (":443:127.0.0.1", "no host"),
             ("*:443:127.0.0.1", "no host"),
-            (
-                "example.com:https:127.0.0.1",
-                "'https' is no port (use a whole number from 1 to 65535)",
-            ),
+            ("example.com:https:127.0.0.1", "'https' is no port (use a whole number from 1 to 65535)"),
             ("example.com:0:127.0.0.1", "'0' is no port"),
-            (
-                "example.com:443:localhost",
-                "'localhost' is no IP address (use 127.0.0.1 or [::1])",
-            ),
+            ("example.com:443:localhost", "'localhost' is no IP address (use 127.0.0.1 or [::1])"),
             ("example.com:443:", "'' is no IP address"),
         ];
         for (text, start) in cases {

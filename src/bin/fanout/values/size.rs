@@ -24,14 +24,9 @@ pub(crate) fn parse(text: &str) -> Result<u64, String> {
     }
     let Some((_, bytes)) = UNITS.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit)) else {
         let unit = unit.escape_debug();
-        return Err(format!(
-            "unknown unit '{unit}' (use K, M, G or KiB, MiB, GiB: powers of 1024)"
-        ));
+        return Err(format!("unknown unit '{unit}' (use K, M, G or KiB, MiB, GiB: powers of 1024)"));
     };
-    let size = number
-        .parse::<u64>()
-        .ok()
-        .and_then(|number| number.checked_mul(*bytes));
+    let size = number.parse::<u64>().ok().and_then(|number| number.checked_mul(*bytes));
     size.ok_or_else(|| "larger than 16 EiB (use less)".to_owned())
 }
 
@@ -65,10 +60,7 @@ mod tests {
             ("", "not a size"),
             ("K", "not a size"),
             ("-1", "not a size"),
-            (
-                "10KB",
-                "unknown unit 'KB' (use K, M, G or KiB, MiB, GiB: powers of 1024)",
-            ),
+            ("10KB", "unknown unit 'KB' (use K, M, G or KiB, MiB, GiB: powers of 1024)"),
             ("1.5M", "unknown unit '.5M'"),
             ("10 M", "unknown unit ' M'"),
             ("99999999999999999999", "larger than 16 EiB"),

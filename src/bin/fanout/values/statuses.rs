@@ -11,10 +11,7 @@ pub(crate) struct Statuses(Vec<RangeInclusive<u16>>);
 impl Statuses {
     /// Statuses and ranges of them, with commas between.
     pub(crate) fn parse(text: &str) -> Result<Statuses, String> {
-        text.split(',')
-            .map(|item| range(item.trim()))
-            .collect::<Result<_, _>>()
-            .map(Statuses)
+        text.split(',').map(|item| range(item.trim())).collect::<Result<_, _>>().map(Statuses)
     }
 
     /// Whether `status` is among them.
@@ -28,9 +25,7 @@ fn range(item: &str) -> Result<RangeInclusive<u16>, String> {
     let [first, last] = [first, last].map(|status| whole(status, 100..=999_u16));
     let (Ok(first), Ok(last)) = (first, last) else {
         let item = item.escape_debug();
-        return Err(format!(
-            "'{item}' is no status (use 100 to 999, as in 200-299,404)"
-        ));
+        return Err(format!("'{item}' is no status (use 100 to 999, as in 200-299,404)"));
     };
     if first > last {
         return Err(format!("'{item}' goes down (use {last}-{first})"));
@@ -45,14 +40,9 @@ mod tests {
     #[test]
     fn a_status_is_in_if_one_of_the_ranges_holds_it() {
         let statuses = Statuses::parse("200-299, 404").unwrap();
-        for (status, expected) in [
-            (199, false),
-            (200, true),
-            (299, true),
-            (300, false),
-            (404, true),
-            (405, false),
-        ] {
+        for (status, expected) in
+            [(199, false), (200, true), (299, true), (300, false), (404, true), (405, false)]
+        {
             assert_eq!(statuses.contains(status), expected, "{status}");
         }
     }
