@@ -3,11 +3,19 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod cancel;
+mod fail_fast;
 mod fan_out;
 mod rate_limiter;
 mod token_bucket;
 
 use criterion::{criterion_group, criterion_main};
 
-criterion_group!(benches, token_bucket::bench, rate_limiter::bench, cancel::bench, fan_out::bench);
+criterion_group!(
+    benches,
+    token_bucket::bench,
+    rate_limiter::bench,
+    cancel::bench,
+    fail_fast::bench,
+    fan_out::bench
+);
 criterion_main!(benches);
