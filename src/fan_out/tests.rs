@@ -324,3 +324,33 @@ fn a_refused_thread_is_an_error_or_fewer_workers() {
     ended.unwrap();
     assert_eq!(delivered, 100);
 }
+
+/// Ids are the caller's, and so is what their `Drop` does.
+#[test]
+fn a_panic_in_the_drop_of_an_id_ends_the_run_as_well() {
+    struct Explosive(usize, mpsc::Sender<()>);
+    impl Display for Explosive {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            self.0.fmt(f)
+        }
+    }
+    impl Drop for Explosive {
+        fn drop(&mut self) {
+            if self.0 == 0 && !std::thread::panicking() {
+                panic!("this panic belongs to a test");
+            }
+        }
+    }
+    let (done, waits) = mpsc::channel();
+    std::thread::spawn(move || {
+        let (unused, _keeps) = mpsc::channel();
+        let caught = catch_unwind(AssertUnwindSafe(|| {
+            let ids = (0..1_000).map(|id| Explosive(id, unused.clone()));
+            let work = |id: Explosive, _: &Worker<'_>| failed(id, ErrorKind::DeadlineExceeded);
+            run(&plan(&CancelToken::new(), 1), FromIterator(ids), work, |_| Ok::<(), Error>(())).1
+        }));
+        let _ = done.send(caught.err().and_then(|panic| panic.downcast_ref::<&str>().map(|s| s.to_string())));
+    });
+    let caught = waits.recv_timeout(Duration::from_secs(10)).expect("it returns");
+    assert_eq!(caught.as_deref(), Some("this panic belongs to a test"));
+}

@@ -31,7 +31,13 @@ pub(super) fn run<I, W>(call: &Call, ids: &Receiver<I>, messages: &Sender<Messag
 where
     W: Fn(I, &Worker<'_>) -> Outcome<I>,
 {
-    work_until_over(call, ids, messages, work);
+    // Round all of it: an id that is let go of here runs the caller's code, too. Safe to go on after a panic: what it
+    // can have left half done is never looked at again.
+    let worked = catch_unwind(AssertUnwindSafe(|| work_until_over(call, ids, messages, work)));
+    if let Err(panic) = worked {
+        call.verdict.panicked(panic);
+        call.cancel.cancel();
+    }
     // The last thing it does: the caller may be asleep. If the channel is full, it is not.
     let _ = messages.try_send(Message::Look);
 }
@@ -50,18 +56,8 @@ where
         if call.is_ending() {
             return;
         }
-        // Safe to go on after a panic: what the closure can have left half done is never looked at again.
-        match catch_unwind(AssertUnwindSafe(|| work(id, &worker))) {
-            Ok(outcome) => {
-                if settle(call, outcome, messages).is_none() {
-                    return;
-                }
-            }
-            Err(panic) => {
-                call.verdict.panicked(panic);
-                call.cancel.cancel();
-                return;
-            }
+        if settle(call, work(id, &worker), messages).is_none() {
+            return;
         }
     }
 }
