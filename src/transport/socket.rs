@@ -88,14 +88,20 @@ impl Connector<()> for SocketConnector {
     fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Socket>, Error> {
         let config = details.config;
         let buffers = LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size());
-        Ok(Some(Socket { stream: self.open(details)?, buffers }))
+        Ok(Some(Socket { stream: self.open(details)?, buffers, refused: false }))
     }
 }
 
 /// A connected socket, with ureq's buffers.
+///
+/// A server that will not have a request (too large, not authorized) may answer and close before it has read all of
+/// it. The write then fails, but the answer lies there to be read, and says why. So what the peer refuses to take is
+/// thrown away, and the read tells how it ends: with the answer, or with the connection broken.
 pub(super) struct Socket {
     stream: Arc<TcpStream>,
     buffers: LazyBuffers,
+    /// The peer takes nothing any more.
+    refused: bool,
 }
 
 impl Transport for Socket {
@@ -104,8 +110,15 @@ impl Transport for Socket {
     }
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
+        if self.refused {
+            return Ok(());
+        }
         let output = self.buffers.output().get(..amount).unwrap_or_default();
-        (&*self.stream).write_all(output).map_err(timeout_or_io)
+        match (&*self.stream).write_all(output) {
+            Err(error) if is_refusal(&error) => self.refused = true,
+            written => written.map_err(timeout_or_io)?,
+        }
+        Ok(())
     }
 
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
@@ -121,14 +134,26 @@ impl Transport for Socket {
                 read => break read.map_err(timeout_or_io)?,
             }
         };
+        if amount == 0 && self.refused {
+            // The kernel reports a reset once, and the write has had it: what follows is no clean end.
+            return Err(Error::Io(io::ErrorKind::ConnectionReset.into()));
+        }
         self.buffers.input_appended(amount);
         Ok(amount > 0)
     }
 
-    /// Whether nothing lies here that was not asked for. (Below TLS, ureq would not see it.)
+    /// Whether all has been sent, and nothing lies here that was not asked for. (Below TLS, ureq would not see it.)
     fn is_open(&mut self) -> bool {
-        self.buffers.input().is_empty()
+        !self.refused && self.buffers.input().is_empty()
     }
+}
+
+/// Whether a write failed because the peer has closed or reset the connection.
+fn is_refusal(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted
+    )
 }
 
 /// When a socket's timeout has passed, Windows says `TimedOut`. Others say `WouldBlock`; there `TimedOut` means that

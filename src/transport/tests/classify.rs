@@ -182,3 +182,41 @@ fn what_cannot_be_connected_to_is_looked_up_again() {
         worker.get(&client, "http://a.example/").unwrap(); // a third look-up would panic
     }
 }
+
+/// A server that refuses a large upload does not read it: it answers and closes. The answer says more than the reset.
+#[test]
+#[cfg(target_os = "linux")]
+fn an_answer_that_comes_before_the_request_was_read_is_not_lost() {
+    let server = Server::new();
+    let (client, url) = (client(), server.url());
+    let reply = thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut peer = server.accept();
+            peer.send("HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+            drop(peer); // with a request unread: the client's next write is answered with a reset
+        });
+        let request = Request::post(&url).body(vec![0; 32 * 1024 * 1024]).unwrap();
+        Worker::new().run(&client, &request)
+    });
+    let reply = reply.unwrap();
+    assert_eq!((reply.status.as_u16(), client.idle_connections()), (413, 0));
+}
+
+/// The write has had the reset, and the read finds an end that looks clean.
+#[test]
+#[cfg(target_os = "linux")]
+fn an_answer_that_is_cut_short_before_the_request_was_read_is_truncated() {
+    let server = Server::new();
+    let (client, url) = (client(), server.url());
+    let reply = thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut peer = server.accept();
+            peer.send("HTTP/1.1 200 OK\r\n\r\nhalf");
+            drop(peer);
+        });
+        let request = Request::post(&url).body(vec![0; 32 * 1024 * 1024]).unwrap();
+        Worker::new().run(&client, &request)
+    });
+    let failure = reply.unwrap_err();
+    assert_eq!((failure.kind, failure.sent), (ErrorKind::TruncatedBody, Sent::Yes), "{failure:?}");
+}
