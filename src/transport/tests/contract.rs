@@ -61,6 +61,34 @@ fn a_connection_with_bytes_after_the_body_is_not_used_again() {
     assert_eq!(connections(5, format!("{OK}HTTP/1.1 200 OK\r\n")), 5);
 }
 
+/// A body that is longer than was announced, or a second answer, may come in a segment of its own: after the
+/// connection was given back, and before anybody would say that it has been idle.
+#[test]
+fn what_comes_between_two_requests_is_not_the_answer_to_the_second() {
+    let server = Server::new();
+    let (client, url) = (client(), server.url());
+    thread::scope(|scope| {
+        let (got, gets) = std::sync::mpsc::channel();
+        let (sent, waits) = std::sync::mpsc::channel();
+        scope.spawn(move || {
+            let mut peer = server.accept();
+            peer.request().unwrap();
+            peer.send(OK);
+            gets.recv().unwrap();
+            peer.send(OK.replace("ok", "no"));
+            sent.send(()).unwrap();
+            let mut fresh = server.accept();
+            fresh.request().unwrap();
+            fresh.send(OK);
+        });
+        assert_eq!(Worker::new().get(&client, &url).unwrap().body.unwrap(), b"ok");
+        got.send(()).unwrap();
+        waits.recv().unwrap();
+        let second = Worker::new().get(&client, &url).unwrap();
+        assert_eq!(second.body.unwrap(), b"ok");
+    });
+}
+
 #[test]
 fn a_connection_whose_body_was_not_read_to_its_end_is_not_used_again() {
     let (url, count) =
