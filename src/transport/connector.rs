@@ -116,12 +116,21 @@ impl Transport for Lent {
 
     /// Not the answer to the question, but what the question means: see the module's documentation.
     fn is_open(&mut self) -> bool {
-        self.to_be_kept = self.connection.transport.is_open();
+        self.to_be_kept = self.connection.transport.is_open() && self.has_nothing_more();
         false
     }
 
     fn is_tls(&self) -> bool {
         self.connection.transport.is_tls()
+    }
+}
+
+impl Lent {
+    /// Whether nothing can be read without waiting. What a full buffer has left with rustls is seen by neither ureq
+    /// nor the socket; asked for more, it is handed out without a look at the socket.
+    fn has_nothing_more(&mut self) -> bool {
+        let asked = current::with(|exchange| exchange.no_wait = true);
+        asked.is_ok() && self.connection.transport.await_input(NextTimeout::default()).is_err()
     }
 }
 

@@ -94,6 +94,28 @@ fn a_connection_with_bytes_after_the_body_is_not_used_again() {
     assert_eq!((reply.unwrap().body.unwrap(), idle), (b"ok".to_vec(), 0));
 }
 
+/// The same, where the answer fills ureq's buffer to the last byte: what comes after it stays with rustls, where ureq
+/// does not see it.
+#[test]
+fn a_connection_with_bytes_behind_a_full_buffer_is_not_used_again() {
+    let (reply, idle) = get(|mut peer| {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {:5}\r\n\r\n", MAX_HEAD + 1);
+        let length = MAX_HEAD + 1 - head.len();
+        let head = head.replace(&(MAX_HEAD + 1).to_string(), &format!("{length:5}"));
+        let answer = format!("{head}{}", "x".repeat(length));
+        let (first, last) = answer.split_at(MAX_HEAD);
+        let mut all = Vec::new();
+        for record in [first, &format!("{last}HTTP/1.1 200 OK\r\n")] {
+            peer.0.conn.writer().write_all(record.as_bytes()).unwrap();
+            while peer.0.conn.wants_write() {
+                peer.0.conn.write_tls(&mut all).unwrap();
+            }
+        }
+        peer.0.sock.write_all(&all).unwrap();
+    });
+    assert_eq!((reply.unwrap().body.unwrap().len() > 16_000, idle), (true, 0));
+}
+
 #[test]
 fn a_certificate_that_is_not_trusted_fails_the_handshake() {
     let (server, (_, config), (other, _)) = (Server::new(), certificate(), certificate());
