@@ -136,6 +136,7 @@ impl Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
+        let _ = current::with(|exchange| exchange.let_go = true);
         let untied = || current::with(|exchange| exchange.tether.untie());
         if self.to_be_kept && matches!(untied(), Ok(Ok(()))) {
             let connection = Connection {

@@ -34,6 +34,8 @@ pub(super) struct Exchange {
     pub(super) progress: Progress,
     /// Only what has arrived may be read: a read that would wait fails instead.
     pub(super) no_wait: bool,
+    /// ureq has let go of the connection: it will read no more.
+    pub(super) let_go: bool,
 }
 
 /// How far an exchange has come.
@@ -91,6 +93,7 @@ impl Exchange {
             deadline,
             progress,
             no_wait: false,
+            let_go: false,
         }
     }
 }

@@ -95,12 +95,19 @@ impl HttpClient {
         let reading = current::with(|exchange| {
             exchange.progress.phase = Phase::Reading;
             exchange.progress.sent = Sent::Yes;
+            exchange.let_go
         });
         if !(on.wanted)(status) {
             skip_what_has_come(body);
             return Ok(Reply { status, headers, body: None });
         }
-        match reading.and_then(|()| read(&mut body, self.max_body)) {
+        let bytes = match reading {
+            // There is no body (a HEAD, a 204, a length of 0), and so nothing to unpack, even if a header says gzip.
+            Ok(true) => Ok(Vec::new()),
+            Ok(false) => read(&mut body, self.max_body),
+            Err(over) => Err(over),
+        };
+        match bytes {
             Ok(bytes) => Ok(Reply { status, headers, body: Some(bytes) }),
             Err(error) => Err((error, Some(Box::new((status, headers))))),
         }

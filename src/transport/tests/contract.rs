@@ -206,6 +206,25 @@ fn a_head_request_reads_no_body() {
     assert_eq!(count.load(Ordering::SeqCst), 1);
 }
 
+/// An answer that has no body is encoded in nothing, whatever its headers say about the one that was not sent.
+#[test]
+fn an_answer_without_a_body_is_not_unpacked() {
+    for (method, answer) in [
+        ("HEAD", "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\n\r\n"),
+        ("GET", "HTTP/1.1 204 No Content\r\nContent-Encoding: gzip\r\n\r\n"),
+        ("GET", "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 0\r\n\r\n"),
+    ] {
+        let (url, count) = Server::new().answer(|_| Some(answer.into()));
+        let (client, worker) = (client(), Worker::new());
+        for _ in 0..3 {
+            let request = Request::builder().method(method).uri(&url).body(Vec::new()).unwrap();
+            let reply = worker.run(&client, &request).unwrap();
+            assert_eq!(reply.body, Some(Vec::new()), "{method} {answer}");
+        }
+        assert_eq!(count.load(Ordering::SeqCst), 1);
+    }
+}
+
 #[test]
 fn expect_100_continue_is_sent_and_not_waited_for() {
     let (url, _) = Server::new().answer(|request| {
