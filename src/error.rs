@@ -60,8 +60,9 @@ pub enum ErrorKind {
     Thread,
 }
 
-/// How much of a request has gone out, as far as the client can know: whether it is safe to send it again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// How much of a try has gone out, as far as the client can know: whether it is safe to begin it again. What was sent
+/// before a redirect was followed, or before a replay, is part of the try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Sent {
     /// No byte of the last try was written.
     Never,
@@ -92,6 +93,12 @@ impl Error {
 
     pub(crate) fn sent_as(mut self, sent: Sent) -> Error {
         self.0.sent = sent;
+        self
+    }
+
+    /// More has gone out before than in what has failed.
+    pub(crate) fn sent_at_least(mut self, sent: Sent) -> Error {
+        self.0.sent = self.0.sent.max(sent);
         self
     }
 

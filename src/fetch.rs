@@ -30,8 +30,10 @@ pub(crate) const ATTEMPT: u32 = 1;
 impl Fetcher {
     /// Fetches one id. Blocks the worker; whatever it waits for ends when the call is cancelled.
     pub(crate) fn fetch(&self, id: &str, worker: &Worker<'_>) -> (Result<Response, Error>, Times) {
-        let mut fetch = Fetch { fetcher: self, id, worker, times: Times::starting_now() };
-        let result = fetch.run().map_err(|error| error.about(id, ATTEMPT));
+        let mut fetch = Fetch { fetcher: self, id, worker, times: Times::starting_now(), sent: Sent::Never };
+        let result = fetch.run();
+        let sent = fetch.sent;
+        let result = result.map_err(|error| error.about(id, ATTEMPT).sent_at_least(sent));
         let Times { waited: wait, latency, .. } = fetch.times;
         match &result {
             Ok(response) => {
@@ -51,6 +53,9 @@ struct Fetch<'a> {
     id: &'a str,
     worker: &'a Worker<'a>,
     times: Times,
+    /// How much has gone out in requests that were followed by another one. What fails there may have had its effect
+    /// here: a POST that was answered with a 303 is done, even if the page behind it is never fetched.
+    sent: Sent,
 }
 
 /// What to do after an exchange.
@@ -125,13 +130,14 @@ impl Fetch<'_> {
             Ok(reply) => Err(status_error(reply, "")),
             Err(failure) if failure.stale && connection == Connection::Any && request.is_idempotent() => {
                 emit(&Event::StaleConnection { user_id: self.id, attempt: ATTEMPT });
+                self.sent = self.sent.max(failure.sent);
                 Ok(Next::Send(request, Connection::Fresh))
             }
             Err(failure) => Err(error_of(failure)),
         }
     }
 
-    fn redirect(&self, request: &Prepared, reply: Reply, hops: &mut u32) -> Result<Next, Error> {
+    fn redirect(&mut self, request: &Prepared, reply: Reply, hops: &mut u32) -> Result<Next, Error> {
         let max = self.fetcher.max_redirects;
         let refused = |reply: Reply, why: &str| {
             let text = format!("the server answered {}, {why}", reply.status);
@@ -147,6 +153,7 @@ impl Fetch<'_> {
         match follow(request, reply.status, &reply.headers) {
             Ok(next) => {
                 *hops += 1;
+                self.sent = Sent::Yes;
                 let status = reply.status.as_u16();
                 emit(&Event::RedirectFollowed { user_id: self.id, attempt: ATTEMPT, status, hop: *hops });
                 Ok(Next::Send(next, Connection::Any))
@@ -194,5 +201,57 @@ fn error_of(failure: Failure) -> Error {
 impl Times {
     fn starting_now() -> Times {
         Times { taken_at: Instant::now(), waited: Duration::ZERO, latency: Duration::ZERO }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread;
+    use std::time::Duration;
+
+    use ureq::http::Request;
+
+    use crate::{CancelToken, Error, ErrorKind, FanOutClient, Rate, Sent};
+
+    /// What becomes of the ids `0..n`, in turn, against a server that answers each request on its one connection with
+    /// the next of `answers` and then closes. There is a token for each of the answers, and none behind them.
+    fn run(method: &'static str, n: u32, answers: &'static [&'static str]) -> Error {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let client =
+            FanOutClient::from_requests(move |_| Request::builder().method(method).uri(&url).body("x"))
+                .rate(Rate::new(1, Duration::from_secs(3_600)))
+                .burst(u32::try_from(answers.len()).unwrap())
+                .max_in_flight(1)
+                .build()
+                .unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut peer = listener.accept().unwrap().0;
+                for answer in answers {
+                    let mut request = Vec::new();
+                    while !request.ends_with(b"\r\n\r\nx") {
+                        let mut byte = [0];
+                        peer.read_exact(&mut byte).unwrap();
+                        request.push(byte[0]);
+                    }
+                    peer.write_all(answer.as_bytes()).unwrap();
+                }
+            });
+            let cancel = CancelToken::new().with_timeout(Duration::from_secs(60));
+            client.fetch_all(&cancel, 0..n).unwrap_err()
+        })
+    }
+
+    #[test]
+    fn what_was_sent_before_a_redirect_or_a_replay_is_not_forgotten() {
+        const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+        const SEE_OTHER: &str = "HTTP/1.1 303 See Other\r\nLocation: /done\r\nContent-Length: 0\r\n\r\n";
+        let error = run("POST", 1, &[SEE_OTHER]);
+        assert_eq!((error.kind(), error.sent()), (ErrorKind::DeadlineExceeded, Sent::Yes), "{error}");
+        let error = run("PUT", 2, &[OK, ""]);
+        assert_eq!((error.kind(), error.sent()), (ErrorKind::DeadlineExceeded, Sent::Maybe), "{error}");
     }
 }
