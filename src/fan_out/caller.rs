@@ -113,10 +113,10 @@ where
         let Message::Outcome(outcome, _room) = message else {
             return;
         };
-        self.delivered += 1;
         if self.refused.is_some() {
             return;
         }
+        self.delivered += 1;
         if let Err(refused) = (self.each)(outcome) {
             self.refused = Some(refused);
             self.call.cancel.cancel();

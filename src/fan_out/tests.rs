@@ -131,6 +131,19 @@ fn an_error_of_the_closure_ends_the_run_and_is_returned_as_it_is() {
 }
 
 #[test]
+fn what_comes_after_the_closure_has_refused_is_not_counted_as_delivered() {
+    let both = std::sync::Barrier::new(2);
+    let work = |id: usize, _: &Worker<'_>| {
+        both.wait();
+        fetched(id, 0)
+    };
+    let (delivered, ended) = run(&plan(&CancelToken::new(), 2), FromIterator(0..2), work, |_| {
+        Err(Error::new(ErrorKind::Status, "enough"))
+    });
+    assert_eq!((delivered, ended.is_err()), (1, true));
+}
+
+#[test]
 fn a_cancel_from_outside_ends_it_from_every_wait() {
     let cancel = CancelToken::new();
     let (at_work, begun) = bounded(1);
