@@ -11,7 +11,9 @@ use std::io::{self, Read};
 use std::time::Instant;
 
 use ureq::Body;
-use ureq::http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING, USER_AGENT};
+use ureq::http::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, USER_AGENT,
+};
 use ureq::http::{HeaderMap, HeaderValue, Method, Request, Response};
 
 use crate::MAX_HEAD;
@@ -137,6 +139,18 @@ impl HttpClient {
             Target::of(request.uri).ok_or("the URL is not an absolute http or https URL with a host")?;
         if request.headers.contains_key(TRANSFER_ENCODING) {
             return Err("a request cannot have a `transfer-encoding` header");
+        }
+        if request.headers.get_all(HOST).iter().count() > 1 {
+            return Err("a request cannot have two `host` headers");
+        }
+        for name in [HOST, AUTHORIZATION] {
+            let mut values = request.headers.get_all(name).iter();
+            if values.any(|value| value.to_str().is_err()) {
+                return Err("a `host` or `authorization` header has characters that are not ASCII");
+            }
+        }
+        if *request.method == Method::HEAD && !request.body.is_empty() {
+            return Err("a HEAD request cannot have a body");
         }
         for length in request.headers.get_all(CONTENT_LENGTH) {
             let length = length.to_str().ok().and_then(|length| length.parse().ok());

@@ -110,15 +110,22 @@ fn a_request_that_cannot_be_sent_is_invalid_and_not_sent() {
         request.headers_mut().insert(name, value.parse().unwrap());
         request
     };
+    let mut two_hosts = with("host", "a".to_owned());
+    two_hosts.headers_mut().append("host", HeaderValue::from_static("b"));
     for request in [
         request("/relative"),
         request("ftp://a.example/"),
         with("content-length", "6".to_owned()),
         with("transfer-encoding", "chunked".to_owned()),
         with("x-long", "x".repeat(20_000)),
+        with("host", "bücher".to_owned()),
+        with("authorization", "bücher".to_owned()),
+        two_hosts,
+        Request::head(&url).body(b"five5".to_vec()).unwrap(),
     ] {
         let failure = worker.run(&client, &request).unwrap_err();
         assert_eq!((failure.kind, failure.sent), (ErrorKind::InvalidRequest, Sent::Never), "{failure:?}");
+        assert!(!failure.text.starts_with("the request to"), "ureq found it out: {failure:?}");
     }
     let truthful = worker.run(&client, &with("content-length", "5".to_owned())).unwrap_err();
     assert_eq!(truthful.kind, ErrorKind::Disconnected);
