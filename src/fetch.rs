@@ -173,9 +173,10 @@ impl Fetch<'_> {
 /// A location as an error may show it: without a query, which can hold a secret, and without userinfo.
 fn shown(location: &str) -> &str {
     let location = location.split('?').next().unwrap_or_default();
-    match location.split_once('@') {
-        Some((before, after)) if before.contains("//") => after,
-        _ => location,
+    let start = location.find("//").map_or(location.len(), |slashes| slashes + 2);
+    match location[start..].rfind('@') {
+        Some(at) => &location[start + at + 1..],
+        None => location,
     }
 }
 
@@ -243,6 +244,18 @@ mod tests {
             let cancel = CancelToken::new().with_timeout(Duration::from_secs(60));
             client.fetch_all(&cancel, 0..n).unwrap_err()
         })
+    }
+
+    #[test]
+    fn a_location_is_shown_without_what_may_be_secret() {
+        for (location, shown) in [
+            ("https://h/a?token=secret", "https://h/a"),
+            ("https://me:secret@h/a", "h/a"),
+            ("//me:sec@ret@h/a", "h/a"),
+            ("/a@b", "/a@b"),
+        ] {
+            assert_eq!(super::shown(location), shown);
+        }
     }
 
     #[test]
