@@ -241,6 +241,8 @@ impl Builder {
                 return Err(BuildError::new(setting, "0", "it must be longer, say 10 s"));
             }
         }
+        check_header(USER_AGENT.as_str(), self.user_agent.len())
+            .map_err(|why| BuildError::new("user_agent", "too long", why))?;
         Ok(HttpSettings {
             timeout: self.timeout,
             connect_timeout: self.connect_timeout,
@@ -355,5 +357,19 @@ impl std::fmt::Debug for Builder {
             .field("max_in_flight", &self.max_in_flight)
             .field("keep_going", &self.keep_going)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_that_no_request_could_carry_is_refused() {
+        let long = "x".repeat(MAX_REQUEST_LINE);
+        let built = FanOutClient::builder("http://h/{id}").user_agent(&long).build();
+        assert_eq!(built.unwrap_err().setting(), "user_agent");
+        let built = FanOutClient::builder("http://h/{id}").header("x", &long).build();
+        assert_eq!(built.unwrap_err().setting(), "header");
     }
 }

@@ -5,7 +5,7 @@ use ureq::http::{self, HeaderMap, Method, Request, Uri};
 
 use crate::error::{Error, ErrorKind};
 
-use super::template::check_uri;
+use super::template::{LONGEST_URL, check_uri};
 use super::{MAX_REQUEST_LINE, Template, take_userinfo};
 
 /// A request that may be sent, more than once if it must be.
@@ -84,8 +84,8 @@ fn check(request: Request<Vec<u8>>, common: &HeaderMap) -> Result<Prepared, Stri
     if parts.method == Method::CONNECT {
         return Err("CONNECT is not a request for a payload".to_owned());
     }
-    if parts.uri.to_string().len() > MAX_REQUEST_LINE - 64 {
-        return Err(format!("its URL is longer than {MAX_REQUEST_LINE} bytes"));
+    if parts.uri.to_string().len() > LONGEST_URL {
+        return Err(format!("its URL is longer than {LONGEST_URL} bytes"));
     }
     let (uri, authorization) = take_userinfo(parts.uri).map_err(|error| error.to_string())?;
     let mut headers = common.clone();

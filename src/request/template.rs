@@ -39,12 +39,8 @@ impl Template {
         check_id(id, self.in_path)?;
         let encoded = utf8_percent_encode(id, RESERVED).to_string();
         let url = self.pieces.join(&encoded);
-        if url.len() > MAX_REQUEST_LINE - LINE_OVERHEAD {
-            return Err(format!(
-                "its URL would be {} bytes long; {} is the most",
-                url.len(),
-                MAX_REQUEST_LINE
-            ));
+        if url.len() > LONGEST_URL {
+            return Err(format!("its URL would be {} bytes long; {LONGEST_URL} is the most", url.len()));
         }
         url.parse().map_err(|error| format!("it makes no URL: {error}"))
     }
@@ -77,12 +73,15 @@ fn parse(url: &str) -> Result<Template, String> {
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let slash = if rest.starts_with('/') { "" } else { "/" };
     let clean = format!("{scheme}://{host}{slash}{rest}");
+    if clean.len() > LONGEST_URL {
+        return Err(format!("it may be {LONGEST_URL} bytes long"));
+    }
     let in_path = rest.split('?').next().is_some_and(|path| path.contains(PLACE));
     Ok(Template { pieces: clean.split(PLACE).map(str::to_owned).collect(), in_path, authorization })
 }
 
-/// The method, the version and the white space of a request's first line.
-const LINE_OVERHEAD: usize = 64;
+/// The longest URL: what a request's first line leaves beside the method, the version and the white space.
+pub(crate) const LONGEST_URL: usize = MAX_REQUEST_LINE - 64;
 
 /// Why an id cannot stand in a URL.
 fn check_id(id: &str, in_path: bool) -> Result<(), String> {
@@ -120,11 +119,11 @@ fn has_bad_port(authority: &str) -> bool {
     after_host.split_once(':').is_some_and(|(_, port)| !matches!(port.parse::<u16>(), Ok(1..)))
 }
 
-/// The URL as an error may show it.
+/// The URL as an error may show it: all that stands before the last `@` is taken for a secret. It need not end with
+/// the authority. A `/`, `?` or `#` that was not encoded in a password is just what makes a URL wrong.
 fn without_userinfo(url: &str) -> String {
     let start = url.find("://").map_or(0, |end| end + 3);
-    let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |end| start + end);
-    match url[start..end].rfind('@') {
+    match url[start..].rfind('@') {
         Some(at) => format!("{}…{}", &url[..start], &url[start + at..]),
         None => url.to_owned(),
     }
@@ -169,7 +168,7 @@ mod tests {
             assert!(path.url(id).is_err());
             assert_eq!(query.url(id).unwrap(), *format!("http://h/?q={id}"));
         }
-        assert!(path.url(&"x".repeat(MAX_REQUEST_LINE)).unwrap_err().contains("8192"));
+        assert!(path.url(&"x".repeat(MAX_REQUEST_LINE)).unwrap_err().contains("8128"));
     }
 
     #[test]
@@ -189,6 +188,7 @@ mod tests {
             ("http://bücher/{id}", "percent-encode"),
             ("http://h/{id}\r\nX: y", "percent-encode"),
             ("", "begin with http"),
+            (&format!("http://h/{}{{id}}", "x".repeat(MAX_REQUEST_LINE)), "8128 bytes"),
         ];
         for (template, says) in cases {
             let error = Template::parse(template).unwrap_err();
@@ -204,5 +204,15 @@ mod tests {
         assert_eq!(template.authorization().unwrap(), "Basic bWU6c2VjcmV0");
         let error = Template::parse("https://me:secret@h/").unwrap_err().to_string();
         assert!(!error.contains("secret") && error.contains("https://…@h/"), "{error}");
+        for url in [
+            "https://me:sec/ret@h/{id}",
+            "https://me:sec?ret@h/{id}",
+            "https://me:sec#ret@h/{id}",
+            "//me:secret@h/{id}",
+            "https:/me:secret@h/{id}",
+        ] {
+            let error = Template::parse(url).unwrap_err().to_string();
+            assert!(!error.contains("sec") && !error.contains("ret"), "{error}");
+        }
     }
 }
