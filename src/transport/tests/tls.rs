@@ -78,6 +78,27 @@ fn an_unwanted_body_that_came_with_its_head_saves_the_connection() {
     assert_eq!((reply.unwrap().status.as_u16(), idle), (503, 1));
 }
 
+#[test]
+#[cfg(target_os = "linux")]
+fn an_answer_that_comes_before_the_request_was_read_is_not_lost() {
+    let (server, (trusted, config)) = (Server::new(), certificate());
+    let settings = HttpSettings { root_certificates: Some(vec![trusted]), pinned: pinned(), ..settings() };
+    let (client, url) =
+        (HttpClient::new(settings), format!("https://localhost:{}/", server.address().port()));
+    let reply = thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut peer = server.accept().shake_hands(&config);
+            peer.0.sock.set_nodelay(true).unwrap(); // or the answer waits for an ACK, and the reset throws it away
+            peer.send("HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+            drop(peer);
+        });
+        let request = Request::post(&url).body(vec![0; 32 * 1024 * 1024]).unwrap();
+        Worker::new().run(&client, &request)
+    });
+    let reply = reply.unwrap();
+    assert_eq!((reply.status.as_u16(), client.idle_connections()), (413, 0));
+}
+
 /// A second record, in the same segment: it is decrypted with the first, and may not lie there for the next request.
 #[test]
 fn a_connection_with_bytes_after_the_body_is_not_used_again() {
