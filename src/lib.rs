@@ -70,7 +70,7 @@
 //! | replays of a request on a stale connection | 1, idempotent methods only | |
 //! | one request | 10 s | [`timeout`](Builder::timeout) |
 //! | name and connect | 5 s | [`connect_timeout`](Builder::connect_timeout) |
-//! | idle connections | twice as many as requests in flight, for 15 s each | |
+//! | idle connections | twice as many as requests in flight; none is used after 15 s, and the next request closes those | |
 //! | look-ups under way in the whole process | 4 | |
 //!
 //! # Names
