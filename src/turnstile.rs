@@ -231,15 +231,19 @@ impl<S: Supply> State<S> {
             && self.supply.due(u64::from(units), now).is_some_and(|due| due <= now)
     }
 
-    /// Grants their units to all at the front of the queue whose units are there. Invariant 3.
+    /// Grants their units to all at the front of the queue whose units are there. Invariant 3. Whose deadline has
+    /// passed meanwhile (nobody was given the processor in time) gets none: it could do nothing with them any more.
     fn serve(&mut self, now: Instant) {
         let mut served = false;
-        while let Some((ticket, units, _)) = self.queue.head() {
-            if !self.is_there(units, now) {
+        while let Some((ticket, units, waiter)) = self.queue.head() {
+            if waiter.deadline.is_some_and(|deadline| deadline < now) {
+                self.settle(ticket, Err(Denied::DeadlineExceeded));
+            } else if self.is_there(units, now) {
+                self.supply.take(units, now);
+                self.settle(ticket, Ok(now));
+            } else {
                 break;
             }
-            self.supply.take(units, now);
-            self.settle(ticket, Ok(now));
             served = true;
         }
         if served {

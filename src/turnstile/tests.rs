@@ -184,3 +184,18 @@ fn a_cancel_is_never_lost_between_the_look_and_the_sleep() {
     }
     assert_eq!(turnstile.waiting(), 0);
 }
+
+#[test]
+fn nothing_is_granted_or_spent_after_a_deadline() {
+    let turnstile = turnstile(Rate::new(1, Duration::from_secs(10)), 1);
+    let cancel = CancelToken::new();
+    let start = turnstile.acquire(1, &cancel, None).unwrap();
+    let deadline = start + Duration::from_secs(10);
+    thread::scope(|scope| {
+        let waiter = scope.spawn(|| turnstile.acquire(1, &cancel, Some(deadline)));
+        wait_for_waiters(&turnstile, 1);
+        advance(&turnstile, Duration::from_secs(11));
+        assert_eq!(waiter.join().unwrap(), Err(Denied::DeadlineExceeded));
+    });
+    assert!(turnstile.try_acquire(1).is_some());
+}
