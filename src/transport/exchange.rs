@@ -149,9 +149,6 @@ impl HttpClient {
                 return Err("a `host` or `authorization` header has characters that are not ASCII");
             }
         }
-        if *request.method == Method::HEAD && !request.body.is_empty() {
-            return Err("a HEAD request cannot have a body");
-        }
         for length in request.headers.get_all(CONTENT_LENGTH) {
             let length = length.to_str().ok().and_then(|length| length.parse().ok());
             if length != Some(request.body.len()) {

@@ -88,7 +88,8 @@ fn an_answer_that_comes_before_the_request_was_read_is_not_lost() {
     let reply = thread::scope(|scope| {
         scope.spawn(|| {
             let mut peer = server.accept().shake_hands(&config);
-            peer.0.sock.set_nodelay(true).unwrap(); // or the answer waits for an ACK, and the reset throws it away
+            // Or the answer waits for an ACK, and the reset throws it away.
+            peer.0.sock.set_nodelay(true).unwrap();
             peer.send("HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
             drop(peer);
         });
