@@ -75,8 +75,9 @@
 //!
 //! # Names
 //!
-//! A name is looked up once, and its addresses are remembered for as long as the client lives; when none of them can
-//! be connected to, they are forgotten. Every address is tried. A proxy is not used, whatever the environment says.
+//! A name is looked up once, and its addresses are remembered for as long as the client lives (256 names at most);
+//! when none of them can be connected to, they are forgotten. Every address is tried. A proxy is not used, whatever
+//! the environment says.
 //!
 //! # Log events
 //!

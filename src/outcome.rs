@@ -1,5 +1,6 @@
 //! What became of one id.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use ureq::http::{HeaderMap, StatusCode};
@@ -21,15 +22,25 @@ pub struct Outcome<I> {
 }
 
 /// A response that counts as a success: see [`accept_status`](crate::Builder::accept_status).
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Response {
     /// The status, of the last hop if there were redirects.
     pub status: StatusCode,
-    /// The headers. `Content-Encoding` and `Content-Length` are gone if the body was decoded.
+    /// The headers. `Content-Encoding` and `Content-Length` are gone if the body was encoded.
     pub headers: HeaderMap,
     /// The whole body, decoded.
     pub body: Vec<u8>,
+}
+
+/// Without what may be secret or long: the names of the headers, and how long the body is.
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .field("headers", &self.headers.keys().collect::<Vec<_>>())
+            .field("body", &format_args!("{} bytes", self.body.len()))
+            .finish()
+    }
 }
 
 /// Where the time of one id went.
@@ -42,4 +53,19 @@ pub struct Times {
     pub waited: Duration,
     /// How long its requests were on the wire: names, connects, TLS, answers, bodies; all hops together.
     pub latency: Duration,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_nothing_that_may_be_secret() {
+        let headers = HeaderMap::from_iter([("set-cookie".parse().unwrap(), "secret".parse().unwrap())]);
+        let response = Response { status: StatusCode::OK, headers, body: b"secret".to_vec() };
+        assert_eq!(
+            format!("{response:?}"),
+            r#"Response { status: 200, headers: ["set-cookie"], body: 6 bytes }"#
+        );
+    }
 }

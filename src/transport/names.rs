@@ -33,6 +33,10 @@ use super::{Lookup, Pinned};
 /// The addresses of one host, at least one.
 pub(super) type Addresses = Arc<[SocketAddr]>;
 
+/// How many names are remembered. With more, as redirects can bring, all are forgotten and learnt anew: no client
+/// that talks to one API comes near it.
+const MAX_NAMES: usize = 256;
+
 /// See the module's documentation.
 pub(super) struct Names {
     pinned: Vec<Pinned>,
@@ -122,6 +126,9 @@ impl Names {
         let lookup = self.lookup.clone();
         let question =
             Arc::new(Question { host, port, lookup, answer: Mutex::default(), answered: Condvar::new() });
+        if known.len() >= MAX_NAMES {
+            known.clear(); // who waits for a question holds it, and is answered
+        }
         known.insert(key.clone(), Entry::Asked(Arc::downgrade(&question)));
         drop(known);
         helpers::ask(&question);
@@ -222,6 +229,16 @@ mod tests {
         names.forget("a.example", 80, &first); // late: means the first answer
         assert_eq!(*names.look_up("a.example", 80, &tether).unwrap(), [address(2)]);
         assert_eq!(count.load(Ordering::SeqCst), 2);
+    }
+
+    #[test]
+    fn no_more_names_are_remembered_than_may_be() {
+        let lookup: Lookup = Arc::new(|_, _| Ok(vec![address(1)]));
+        let (names, tether) = (Names::new(Vec::new(), Some(lookup)), Tether::new());
+        for number in 0..3 * MAX_NAMES {
+            names.look_up(&format!("{number}.example"), 80, &tether).unwrap();
+            assert!(names.known.lock().len() <= MAX_NAMES);
+        }
     }
 
     #[test]

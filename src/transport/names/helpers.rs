@@ -49,7 +49,8 @@ fn help(mut question: Arc<Question>) {
         let found = catch_unwind(AssertUnwindSafe(|| question.find_out()));
         question
             .answer(found.unwrap_or_else(|_| Err((io::ErrorKind::Other, "the look-up panicked".to_owned()))));
-        drop(question); // it holds the caller's closure: not while the lock is held
+        // It holds the caller's closure: not while the lock is held; and its drop may panic, as its call may.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(question)));
         match next() {
             Some(next) => question = next,
             None => return,
