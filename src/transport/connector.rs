@@ -39,7 +39,8 @@ use crate::error::Sent;
 
 use super::current::{self, Over, Phase};
 use super::failure::Broken;
-use super::idle::{Connection, Idle, Target};
+use super::idle::{Connection, Idle};
+use super::target::Target;
 
 /// Hands ureq the connection that the exchange has taken, or has `chain` open one.
 pub(super) struct PoolingConnector<C> {

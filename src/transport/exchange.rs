@@ -16,14 +16,13 @@ use ureq::http::header::{
 };
 use ureq::http::{HeaderMap, HeaderValue, Method, Request, Response};
 
-use crate::MAX_HEAD;
 use crate::error::Sent;
 use crate::tether::Cut;
 
 use super::current::{self, Exchange, Over, Phase, Progress};
 use super::failure::{Failure, Head, Limits};
-use super::idle::Target;
-use super::{HttpClient, Outgoing, Reply, Wire};
+use super::target::Target;
+use super::{HttpClient, MAX_HEAD, Outgoing, Reply, Wire};
 
 /// How much is allocated for a body because its head says so. What is larger grows as it comes.
 const MAX_PREALLOCATED: u64 = 1024 * 1024;

@@ -11,12 +11,12 @@ use std::time::Duration;
 use ureq::Error;
 use ureq::http::{HeaderMap, StatusCode};
 
-use crate::MAX_HEAD;
 use crate::error::{ErrorKind, Sent};
 use crate::tether::Cut;
 
+use super::MAX_HEAD;
 use super::current::{Phase, Progress};
-use super::idle::Target;
+use super::target::Target;
 
 /// Why there is no reply.
 #[derive(Debug)]
@@ -243,14 +243,6 @@ impl fmt::Display for Doing<'_> {
             Phase::Waiting => write!(f, "waiting for the answer of {target}"),
             Phase::Reading => write!(f, "reading the body from {target}"),
         }
-    }
-}
-
-/// `example.com:443`, `[::1]:80`. Neither the user, the path, nor the query, which may hold secrets.
-impl fmt::Display for Target<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (host, port) = (self.host, self.port);
-        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
     }
 }
 

@@ -7,16 +7,15 @@
 //! after it has been taken. So a cut never reaches an idle connection, nor its next user's (`tether`, invariant 1).
 
 use std::collections::VecDeque;
+use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use ureq::http::Uri;
-use ureq::http::uri::Scheme;
 use ureq::unversioned::transport::Transport;
 
-use super::socket::is_quiet;
+use super::target::{Endpoint, Target};
 
 /// How long a connection may be idle. Many servers close theirs after 15 s or more; to send on one that is just being
 /// closed costs a replay.
@@ -29,23 +28,6 @@ pub(super) struct Connection {
     /// The same socket, for being severed and probed.
     pub(super) socket: Arc<TcpStream>,
     pub(super) endpoint: Endpoint,
-}
-
-/// What a connection leads to.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Endpoint {
-    pub(super) tls: bool,
-    /// In lower case, without the brackets of an IPv6 literal.
-    pub(super) host: String,
-    pub(super) port: u16,
-}
-
-/// An [`Endpoint`] that borrows from a URL, as it stands there.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Target<'a> {
-    pub(super) tls: bool,
-    pub(super) host: &'a str,
-    pub(super) port: u16,
 }
 
 /// See the module's documentation.
@@ -113,29 +95,11 @@ fn drain_too_old(connections: &mut VecDeque<(Instant, Connection)>, now: Instant
     too_old
 }
 
-impl<'a> Target<'a> {
-    /// Nothing unless it is an absolute http or https URL with a host.
-    pub(super) fn of(uri: &'a Uri) -> Option<Target<'a>> {
-        let scheme = uri.scheme()?;
-        let tls = *scheme == Scheme::HTTPS;
-        if !tls && *scheme != Scheme::HTTP {
-            return None;
-        }
-        let host = uri.host()?;
-        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
-        (!host.is_empty()).then_some(Target { tls, host, port })
-    }
-
-    pub(super) fn to_endpoint(self) -> Endpoint {
-        Endpoint { tls: self.tls, host: self.host.to_ascii_lowercase(), port: self.port }
-    }
-
-    fn leads_to(self, endpoint: &Endpoint) -> bool {
-        self.tls == endpoint.tls
-            && self.port == endpoint.port
-            && self.host.eq_ignore_ascii_case(&endpoint.host)
-    }
+/// Whether `stream` is neither closed nor has anything to read: as it should be between two requests.
+fn is_quiet(stream: &TcpStream) -> bool {
+    let looked = stream.set_nonblocking(true).and_then(|()| stream.peek(&mut [0]));
+    let quiet = matches!(looked, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+    quiet && stream.set_nonblocking(false).is_ok()
 }
 
 #[cfg(test)]
@@ -247,17 +211,5 @@ mod tests {
         }
         assert_eq!(idle.take(target("a"), now).map(|taken| port(&taken)), Some(alive_port));
         assert_eq!(idle.len(), 0);
-    }
-
-    #[test]
-    fn urls() {
-        let target = |url: &'static str| {
-            Target::of(&Uri::from_static(url)).map(|target| (target.tls, target.host.to_owned(), target.port))
-        };
-        assert_eq!(target("http://a.example/x?y"), Some((false, "a.example".to_owned(), 80)));
-        assert_eq!(target("https://u:p@a.example"), Some((true, "a.example".to_owned(), 443)));
-        assert_eq!(target("http://[::1]:8080/"), Some((false, "::1".to_owned(), 8080)));
-        assert_eq!(target("/x"), None);
-        assert_eq!(target("ftp://a.example/"), None);
     }
 }

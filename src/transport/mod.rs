@@ -15,6 +15,7 @@
 //! | `socket` | the innermost transport, and the connector that opens it |
 //! | `dial` | from addresses to a connected socket, interruptibly |
 //! | `names` | from a host to addresses, interruptibly, once |
+//! | `target` | scheme, host and port: of a request, and of a connection |
 
 mod connector;
 mod current;
@@ -24,6 +25,7 @@ mod failure;
 mod idle;
 mod names;
 mod socket;
+mod target;
 #[cfg(test)]
 mod tests;
 

@@ -18,8 +18,8 @@ use crate::tether::{Line, Tether};
 use super::current::{self, Over, Phase};
 use super::dial::{self, Dial};
 use super::failure::NotConnected;
-use super::idle::Target;
 use super::names::Names;
+use super::target::Target;
 
 /// Severing a socket shuts it down, both ways: whoever reads or writes comes back, and nobody can any more.
 impl Line for TcpStream {
@@ -164,13 +164,6 @@ fn timeout_or_io(error: io::Error) -> Error {
         io::ErrorKind::TimedOut if cfg!(windows) => Error::Timeout(Timeout::PerRead),
         _ => Error::Io(error),
     }
-}
-
-/// Whether `stream` is neither closed nor has anything to read: as it should be between two requests.
-pub(super) fn is_quiet(stream: &TcpStream) -> bool {
-    let looked = stream.set_nonblocking(true).and_then(|()| stream.peek(&mut [0]));
-    let quiet = matches!(looked, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
-    quiet && stream.set_nonblocking(false).is_ok()
 }
 
 impl fmt::Debug for SocketConnector {
