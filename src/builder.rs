@@ -48,15 +48,32 @@ enum Requests {
 /// The largest cap on requests in flight, since each has a thread: 1,024.
 pub const MAX_IN_FLIGHT: usize = 1_024;
 
-impl Builder {
-    pub(crate) fn for_url(url: String) -> Builder {
-        Builder::new(Requests::Url(url))
+/// How a client begins.
+impl FanOutClient {
+    /// Begins a client that GETs `url` with `{id}` filled in. `{id}` may stand in the path or the query, more than
+    /// once; an id is percent-encoded, and so one segment or one value, whatever it holds.
+    pub fn builder(url: impl Into<String>) -> Builder {
+        Builder::new(Requests::Url(url.into()))
     }
 
-    pub(crate) fn for_requests<R: IntoRequest>(make: impl Fn(&str) -> R + Send + Sync + 'static) -> Builder {
+    /// Begins a client whose requests are made by a closure, from the text of an id: any method, headers and body.
+    /// The closure may return a request or the result of building one. It runs on the workers.
+    ///
+    /// ```
+    /// use fanout::{FanOutClient, http};
+    ///
+    /// let client = FanOutClient::from_requests(|id| {
+    ///     http::Request::post("https://api.example.com/lookup").body(format!("id={id}"))
+    /// })
+    /// .build()?;
+    /// # Ok::<(), fanout::BuildError>(())
+    /// ```
+    pub fn from_requests<R: IntoRequest>(make: impl Fn(&str) -> R + Send + Sync + 'static) -> Builder {
         Builder::new(Requests::Closure(Box::new(move |id| make(id).into_request())))
     }
+}
 
+impl Builder {
     fn new(requests: Requests) -> Builder {
         Builder {
             requests,

@@ -10,7 +10,6 @@ use std::time::Instant;
 
 use crossbeam_channel::Receiver;
 
-use crate::builder::Builder;
 use crate::cancel::CancelToken;
 use crate::error::Error;
 use crate::events::{Event, emit};
@@ -18,15 +17,15 @@ use crate::fan_out::{self, FromChannel, FromIterator, Plan, Source, Spawner, Wor
 use crate::fetch::{ATTEMPT, Fetcher};
 use crate::outcome::Outcome;
 use crate::rate_limiter::RateLimiter;
-use crate::request::IntoRequest;
 
 /// Fetches every id as fast as its quota allows, and never faster.
 ///
 /// Clones are the same client: they share one quota, one pool of connections and one memory of names. So are calls
-/// from several threads; each call has worker threads of its own, at most [`max_in_flight`](Builder::max_in_flight),
-/// which end with it.
+/// from several threads; each call has worker threads of its own, at most [`max_in_flight`], which end with it.
 ///
-/// See the [crate's documentation](crate) for the story, and [`Builder`] for the settings.
+/// See the [crate's documentation](crate) for the story, and [`Builder`](crate::Builder) for the settings.
+///
+/// [`max_in_flight`]: crate::Builder::max_in_flight
 #[derive(Clone)]
 pub struct FanOutClient {
     inner: Arc<Inner>,
@@ -39,28 +38,6 @@ struct Inner {
 }
 
 impl FanOutClient {
-    /// Begins a client that GETs `url` with `{id}` filled in. `{id}` may stand in the path or the query, more than
-    /// once; an id is percent-encoded, and so one segment or one value, whatever it holds.
-    pub fn builder(url: impl Into<String>) -> Builder {
-        Builder::for_url(url.into())
-    }
-
-    /// Begins a client whose requests are made by a closure, from the text of an id: any method, headers and body.
-    /// The closure may return a request or the result of building one. It runs on the workers.
-    ///
-    /// ```
-    /// use fanout::{FanOutClient, http};
-    ///
-    /// let client = FanOutClient::from_requests(|id| {
-    ///     http::Request::post("https://api.example.com/lookup").body(format!("id={id}"))
-    /// })
-    /// .build()?;
-    /// # Ok::<(), fanout::BuildError>(())
-    /// ```
-    pub fn from_requests<R: IntoRequest>(make: impl Fn(&str) -> R + Send + Sync + 'static) -> Builder {
-        Builder::for_requests(make)
-    }
-
     pub(crate) fn new(fetcher: Fetcher, max_in_flight: usize, keep_going: bool) -> FanOutClient {
         FanOutClient { inner: Arc::new(Inner { fetcher, max_in_flight, keep_going }) }
     }
@@ -68,8 +45,8 @@ impl FanOutClient {
     /// Fetches all ids, and returns the body of each; or the first error, and nothing else. An id that comes more
     /// than once is fetched once.
     ///
-    /// All or nothing, as its type says, even with [`keep_going`](Builder::keep_going). To keep what came before an
-    /// error, use [`fetch_each`](FanOutClient::fetch_each).
+    /// All or nothing, as its type says, even with [`keep_going`](crate::Builder::keep_going). To keep what came
+    /// before an error, use [`fetch_each`](FanOutClient::fetch_each).
     ///
     /// # Errors
     ///
@@ -111,16 +88,18 @@ impl FanOutClient {
     /// Fetches all ids, and hands each [`Outcome`] to `each` as it comes, on this thread.
     ///
     /// Ids are pulled when there is room for them, at most a small number ahead, and never while an outcome waits.
-    /// The memory used depends on [`max_in_flight`](Builder::max_in_flight), not on how many ids there are, in which
-    /// order they are done, or how slow `each` is. Outcomes come in the order in which they are done. An id that
-    /// comes twice is fetched twice.
+    /// The memory used depends on [`max_in_flight`], not on how many ids there are, in which order they are done, or
+    /// how slow `each` is. Outcomes come in the order in which they are done. An id that comes twice is fetched
+    /// twice.
+    ///
+    /// [`max_in_flight`]: crate::Builder::max_in_flight
+    /// [`keep_going`]: crate::Builder::keep_going
     ///
     /// # Errors
     ///
-    /// The first failure; what had been fetched before it still reaches `each`. With
-    /// [`keep_going`](Builder::keep_going), failures are handed to `each` instead. An error that `each` returns ends
-    /// the run as well, and is returned as it is. By the time an error is returned, everything has stopped: no
-    /// request is under way, no thread left.
+    /// The first failure; what had been fetched before it still reaches `each`. With [`keep_going`], failures are
+    /// handed to `each` instead. An error that `each` returns ends the run as well, and is returned as it is. By the
+    /// time an error is returned, everything has stopped: no request is under way, no thread left.
     ///
     /// # Cancellation
     ///
