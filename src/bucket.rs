@@ -10,8 +10,12 @@
 //! * one token costs `p`,
 //! * at most `burst · p` gather.
 //!
-//! All three are integers, so nothing is ever rounded. `n` and the burst fit 32 bits and `p` fits 64, so that credit
-//! fits 96 bits and every product here 128: nothing overflows, whatever the rate, the burst or the time.
+//! All three are integers, and what is left over from one token counts for the next: nothing is rounded, but for a
+//! change of the rate, which rounds what has gathered down to a whole unit of credit. (With a burst of 1 there is no
+//! room for what the last nanosecond of a wait brings beyond the token: less than a nanosecond a token is lost.)
+//!
+//! `n` and the burst fit 32 bits and `p` fits 64, so that credit fits 96 bits and every product here 128: nothing
+//! overflows, whatever the rate, the burst or the time.
 //!
 //! # The bound
 //!
@@ -98,7 +102,6 @@ impl TokenBucket {
     /// More than the burst: they can never be there at once. (Not when the rate is unlimited.)
     pub fn take(&mut self, tokens: u32, now: Instant) -> Result<Take, ExceedsBurst> {
         self.check(tokens)?;
-        self.count(now);
         let due = self.due(u64::from(tokens), now);
         if due > now {
             return Ok(Take::DueAt(due));
@@ -127,8 +130,9 @@ impl TokenBucket {
         later(self.counted_to, u64::try_from(wait).unwrap_or(u64::MAX))
     }
 
-    /// Changes the rate at `now`. Tokens that have gathered stay, to the last fraction; what comes from now on comes
-    /// at the new rate. Coming from [`Rate::UNLIMITED`], where nothing is counted, the bucket starts empty.
+    /// Changes the rate at `now`. Tokens that have gathered stay, and what there is of the next one; what comes from
+    /// now on comes at the new rate. Coming from [`Rate::UNLIMITED`], where nothing is counted, the bucket starts
+    /// empty.
     ///
     /// # Errors
     ///
@@ -164,9 +168,9 @@ impl TokenBucket {
         Ok(())
     }
 
-    /// Grants nothing before `resume`. During the pause no credit comes and none is lost, so that what has queued up
-    /// meanwhile is released at the rate, not all at once. A pause is only ever extended: an earlier `resume` than
-    /// the one in force changes nothing.
+    /// Grants nothing before `resume`. During the pause no credit comes and none is lost: at its end the tokens are
+    /// there that were there when it began, and what has queued up beyond them is released at the rate. A pause is
+    /// only ever extended: an earlier `resume` than the one in force changes nothing.
     pub fn pause_until(&mut self, resume: Instant, now: Instant) {
         self.count(now);
         if resume > self.counted_to {

@@ -128,9 +128,9 @@ impl RateLimiter {
         self.turnstile.change(|bucket, now| bucket.set_burst(burst, now))
     }
 
-    /// Grants nothing before `resume`. A pause is only ever extended. During it no tokens come and none are lost, so
-    /// that the line is released at the rate and not all at once. Whoever cannot be served before its deadline any
-    /// more is told so now.
+    /// Grants nothing before `resume`. A pause is only ever extended. During it no tokens come and none are lost: at
+    /// its end the tokens are there that were there when it began, and the line beyond them is released at the rate.
+    /// Whoever cannot be served before its deadline any more is told so now.
     pub fn pause_until(&self, resume: Instant) {
         self.turnstile.change(|bucket, now| bucket.pause_until(resume, now));
     }

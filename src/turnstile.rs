@@ -1,8 +1,8 @@
 //! Where threads wait in line for something that is handed out in the order of arrival.
 //!
-//! This is the one place in the crate where a thread waits for several things at once: its turn, an instant, its
-//! deadline, and a cancel. The rate limiter is a turnstile over a token bucket, the in-flight cap one over a count;
-//! what they hand out is a [`Supply`], which is pure.
+//! A thread waits for four things at once here: its turn, an instant, its deadline, and a cancel. The rate limiter is a
+//! turnstile over a token bucket, the in-flight cap one over a count; what they hand out is a [`Supply`], which is
+//! pure.
 //!
 //! One mutex guards the supply and the queue. Each waiter has a condvar of its own, so that a wake-up reaches the one
 //! it is meant for.
@@ -183,8 +183,8 @@ impl<S: Supply> Turnstile<S> {
         }
     }
 
-    /// Changes the supply, or only looks at it, and then serves whom that lets pass. Those whose wait has become
-    /// hopeless are told so at once.
+    /// Changes the supply, and then serves whom that lets pass. Those whose wait has become hopeless are told so at
+    /// once.
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut S, Instant) -> R) -> R {
         let mut state = self.state.lock();
         let now = self.clock.now();
@@ -196,10 +196,10 @@ impl<S: Supply> Turnstile<S> {
     }
 
     /// Looks at the supply, and changes nothing.
-    pub(crate) fn look<R>(&self, look: impl FnOnce(&mut S, Instant) -> R) -> R {
-        let mut state = self.state.lock();
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&S, Instant) -> R) -> R {
+        let state = self.state.lock();
         let now = self.clock.now();
-        look(&mut state.supply, now)
+        look(&state.supply, now)
     }
 
     /// Puts something back into the supply, and hands it on to whoever is next.
