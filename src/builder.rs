@@ -113,28 +113,29 @@ impl Builder {
     }
 
     /// How many requests may be under way at the same time, all calls on all clones of the client together, from 1 to
-    /// [`MAX_IN_FLIGHT`]. It is also how many threads one call may have. Defaults to 8.
+    /// [`MAX_IN_FLIGHT`]. It is also how many workers one call may have. Defaults to 8.
     pub fn max_in_flight(mut self, max_in_flight: usize) -> Builder {
         self.max_in_flight = max_in_flight;
         self
     }
 
     /// How long one request may take in all: name, connect, TLS, request, answer, to the last byte of the body. Each
-    /// redirect is a request of its own; waiting for the quota does not count. Defaults to 10 s.
+    /// redirect is a request of its own; waiting for the quota does not count. Must be more than 0. Defaults to 10 s.
     pub fn timeout(mut self, timeout: Duration) -> Builder {
         self.timeout = timeout;
         self
     }
 
     /// How long looking up the name and connecting may take. Every address of the name is tried; a silent one gets
-    /// its share of the time, and not all of it. Defaults to 5 s.
+    /// its share of the time, and not all of it. Must be more than 0. Defaults to 5 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Builder {
         self.connect_timeout = timeout;
         self
     }
 
     /// Ends a request when no byte has come or gone for so long, however much of its [`timeout`](Builder::timeout) is
-    /// left. It is a timeout of the socket, which the kernel may let run over by some percent. Defaults to none.
+    /// left. It is a timeout of the socket, which the kernel may let run over by some percent. Must be more than 0.
+    /// Defaults to none.
     pub fn stall_timeout(mut self, timeout: Option<Duration>) -> Builder {
         self.stall_timeout = timeout;
         self
@@ -153,7 +154,8 @@ impl Builder {
         self
     }
 
-    /// A header of every request. A name may be given more than once.
+    /// A header of every request. A name may be given more than once; of `User-Agent` the last one stays, in place of
+    /// [`user_agent`](Builder::user_agent). What frames a body (`Content-Length`, `Transfer-Encoding`) is refused.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Builder {
         self.headers.push((name.into(), value.into()));
         self

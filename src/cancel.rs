@@ -1,13 +1,14 @@
 //! Cancellation: a tree of tokens, each with a flag, a deadline, and a list of what to interrupt.
 //!
 //! A flag alone stops nobody who is asleep. So whatever blocks registers, for as long as it blocks, something that
-//! can wake it ([`Interrupt`]) with the token that it obeys. There are two kinds: a thread in line for a permit or a
-//! token ([`turnstile`](crate::turnstile)), and a worker's [`Tether`](crate::tether::Tether), which is cut together
-//! with the socket or the look-up that the worker is blocked in.
+//! can wake it ([`Interrupt`]) with the token that it obeys. There are three kinds: a thread in line for a permit or a
+//! token ([`turnstile`](crate::turnstile)); a worker's [`Tether`](crate::tether::Tether), which is cut together with
+//! the socket or the look-up that the worker is blocked in; and the bell of a caller that waits for ids from a channel
+//! ([`FromChannel`](crate::fan_out::FromChannel)).
 //!
 //! # Invariants
 //!
-//! 1. *The flag never falls.* Once raised it stays, and a token's flag is raised no later than its descendants'.
+//! 1. *The flag never falls.* Once raised it stays. A cancel raises a token's flag before those of its descendants.
 //! 2. *No registration is lost.* The flag is raised, and the list taken, under the node's lock; `register` looks at
 //!    the flag and enters the list under that same lock. So it either comes before, and is interrupted, or comes
 //!    after, and is refused. There is no third.
@@ -350,7 +351,7 @@ mod tests {
         assert_eq!(token.register(Arc::new(Count::default())).err(), Some(Stopped::Cancelled));
     }
 
-    /// Design §2.10: registering and cancelling race; whoever comes second must see the other.
+    /// Registering and cancelling race; whoever comes second must see the other.
     #[test]
     fn a_registration_that_races_a_cancel_is_interrupted_or_refused() {
         for _ in 0..2_000 {

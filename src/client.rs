@@ -50,8 +50,8 @@ impl FanOutClient {
     ///
     /// # Errors
     ///
-    /// The first failure. By the time it is returned, everything has stopped: no request is under way, no thread
-    /// left.
+    /// The first failure. By the time it is returned, everything has stopped: no request is under way, and the call's
+    /// threads have been joined.
     ///
     /// # Cancellation
     ///
@@ -59,7 +59,8 @@ impl FanOutClient {
     ///
     /// # Panics
     ///
-    /// A panic of the iterator, or of the `Display` of an id, is passed on when everything has stopped.
+    /// A panic of the iterator, of the `Display` of an id, or of a closure that the [`Builder`](crate::Builder) was
+    /// given is passed on when everything has stopped.
     pub fn fetch_all<I>(
         &self,
         cancel: &CancelToken,
@@ -99,7 +100,8 @@ impl FanOutClient {
     ///
     /// The first failure; what had been fetched before it still reaches `each`. With [`keep_going`], failures are
     /// handed to `each` instead. An error that `each` returns ends the run as well, and is returned as it is. By the
-    /// time an error is returned, everything has stopped: no request is under way, no thread left.
+    /// time an error is returned, everything has stopped: no request is under way, and the call's threads have been
+    /// joined.
     ///
     /// # Cancellation
     ///
@@ -108,7 +110,8 @@ impl FanOutClient {
     ///
     /// # Panics
     ///
-    /// A panic of `each`, the iterator, or the `Display` of an id is passed on when everything has stopped.
+    /// A panic of `each`, of the iterator, of the `Display` of an id, or of a closure that the
+    /// [`Builder`](crate::Builder) was given is passed on when everything has stopped.
     pub fn fetch_each<I, E, F>(
         &self,
         cancel: &CancelToken,
@@ -128,6 +131,16 @@ impl FanOutClient {
     /// the wait. The run ends when the channel is disconnected and all that came has been fetched.
     ///
     /// # Errors
+    ///
+    /// As [`fetch_each`](FanOutClient::fetch_each).
+    ///
+    /// # Cancellation
+    ///
+    /// Ends at once when `cancel` is cancelled or its deadline passes, also while the channel is empty; but not before
+    /// `each` returns, if it is running. Ids that are still in the channel stay there; a few that were taken out of it
+    /// may not have been begun.
+    ///
+    /// # Panics
     ///
     /// As [`fetch_each`](FanOutClient::fetch_each).
     pub fn fetch_each_received<I, E, F>(

@@ -1,7 +1,8 @@
-//! The one place that reads the time, and the one timed wait.
+//! The clock of those who wait by it: the turnstiles and the watchdog.
 //!
-//! Everything that blocks asks its [`Clock`], so that a test can hold time still, move it, and see a wait end at the
-//! very nanosecond, without waiting for it.
+//! They ask their [`Clock`] for the time, and wait by it, so that a test can hold time still, move it, and see a wait
+//! end at the very nanosecond, without waiting for it. The deadline of a [`CancelToken`](crate::CancelToken) is an
+//! instant of the system's clock, and what is only measured is measured by that.
 
 use std::time::Instant;
 

@@ -31,7 +31,8 @@ pub enum ErrorKind {
     DeadlineExceeded,
     /// An id that cannot stand in a URL. Nothing was sent for it.
     InvalidId,
-    /// The closure of [`from_requests`](crate::FanOutClient::from_requests) made a request that cannot be sent.
+    /// A request that cannot be sent: the closure of [`from_requests`](crate::FanOutClient::from_requests) made it so,
+    /// or a redirect led to it.
     InvalidRequest,
     /// The host has no address, or none could be looked up.
     NameLookup,
@@ -56,7 +57,7 @@ pub enum ErrorKind {
     BodyTooLarge,
     /// The body is not in the encoding (gzip) that the response names.
     Decode,
-    /// The operating system refused to start even one worker thread.
+    /// The operating system refused the first threads of the call, without which there is no run.
     Thread,
 }
 
@@ -118,7 +119,7 @@ impl Error {
         self.0.kind
     }
 
-    /// The id that it is about, as it was written in the request, if it is about one.
+    /// The text of the id that it is about, not percent-encoded, if it is about one.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
         self.0.id.as_deref()

@@ -62,7 +62,7 @@
 //! | --- | --- | --- |
 //! | requests in flight, threads of a call | 8 | [`max_in_flight`](Builder::max_in_flight), up to [`MAX_IN_FLIGHT`]; and one thread for the deadlines |
 //! | ids pulled ahead; outcomes that wait | 8 for each thread, at most 64 | |
-//! | bytes of bodies that wait for the closure | 4 MiB, or one body that is larger | |
+//! | bytes of bodies that wait for the closure | 4 MiB, or one body that is larger; beside them, bodies up to 4 KiB, and one in the hands of each worker | |
 //! | a body, decoded | 10 MiB | [`max_body`](Builder::max_body) |
 //! | a response's head | 16 KiB ([`MAX_HEAD`]) | |
 //! | a line of a request's head | 8 KiB ([`MAX_REQUEST_LINE`]) | |
@@ -78,6 +78,9 @@
 //! A name is looked up once, and its addresses are remembered for as long as the client lives (256 names at most);
 //! when none of them can be connected to, they are forgotten. Every address is tried. A proxy is not used, whatever
 //! the environment says.
+//!
+//! Nothing can end a look-up of the system's. A call that is stopped leaves it behind, with a helper thread that holds
+//! nothing of the call.
 //!
 //! # Log events
 //!
@@ -105,9 +108,9 @@
 //!
 //! [`FanOutClient`] checks its settings ([`Builder`]), and hands a call to the engine (`fan_out`): the caller's
 //! thread feeds ids and delivers outcomes, workers do what `fetch` says: a permit and a token (`quota`), a request
-//! (`request`), an exchange (`transport`, the only place that knows ureq). Everything that blocks stands on three
-//! files: `turnstile` (a line of threads), `tether` (a worker and the socket it is blocked in) and `cancel` (who
-//! stops whom). At the bottom lies arithmetic: `bucket` and `rate`.
+//! (`request`), an exchange (`transport`, the only place that knows how ureq works). Whatever a worker is blocked in
+//! stands on three files: `turnstile` (a line of threads), `tether` (a worker and the socket it is blocked in) and
+//! `cancel` (who stops whom). At the bottom lies arithmetic: `bucket` and `rate`.
 //!
 //! # Platforms and versions
 //!

@@ -219,7 +219,7 @@ fn outcomes_flow_while_a_channel_is_open() {
     });
 }
 
-/// Design §2.8: the deadline of a call stops the taking of ids; what is on the wire may go on.
+/// The deadline of a call stops the taking of ids; what is on the wire may go on.
 #[test]
 fn a_deadline_that_cannot_be_met_lets_what_is_on_the_wire_finish() {
     let (go, wait) = crossbeam_channel::bounded(1);
@@ -315,7 +315,6 @@ fn a_panic_anywhere_ends_the_rest_and_is_raised_again() {
     assert_eq!(cancel.check(), Ok::<(), Stopped>(()), "the user's own token is left alone");
 }
 
-/// Design §2.12.
 #[test]
 fn a_refused_thread_is_an_error_or_fewer_workers() {
     let cancel = CancelToken::new();

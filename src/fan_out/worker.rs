@@ -89,8 +89,9 @@ fn settle<I>(call: &Call, outcome: Outcome<I>, messages: &Sender<Message<I>>) ->
     None
 }
 
-/// Blocks while the caller's thread is busy. It needs no cancel: either the caller goes on delivering, or it is gone,
-/// and with it the other end of the channel.
+/// Blocks while the caller's thread is busy. A cancel of the call does not end that: what has been fetched is
+/// delivered. Either the caller goes on delivering, or it is gone, and with it the other end of the channel and, by
+/// `collecting`, the wait for room.
 fn hand_over<I>(call: &Call, outcome: Outcome<I>, size: usize, messages: &Sender<Message<I>>) -> Option<()> {
     let room = match u32::try_from(size).unwrap_or(u32::MAX) {
         small if small as usize <= SMALL => None,

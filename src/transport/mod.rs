@@ -1,4 +1,5 @@
-//! One request on the wire. This folder alone names ureq, and whatever of it is `unversioned`.
+//! One request on the wire. ureq is put to work here and nowhere else, and whatever of it is `unversioned` is named
+//! here alone. Elsewhere it only lends its types: those of the crate `http`, and certificates.
 //!
 //! There is one [`ureq::Agent`] for the whole client. It writes and parses HTTP; where the bytes go is ours: ureq is
 //! given a connector below which names, connects, sockets and idle connections are made for being cut loose.

@@ -168,7 +168,7 @@ fn a_smaller_burst_dismisses_who_wants_more_and_a_faster_rate_moves_the_sleepers
     });
 }
 
-/// Design §2.9, raced on the real clock: a cancel that falls between a waiter's look and its sleep.
+/// Raced on the real clock: a cancel that falls between a waiter's look and its sleep.
 #[test]
 fn a_cancel_is_never_lost_between_the_look_and_the_sleep() {
     let bucket = TokenBucket::new(Rate::new(1, SECOND * 3_600), 1, Instant::now()).unwrap();

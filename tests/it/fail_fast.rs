@@ -285,7 +285,7 @@ fn while_others_wait_for_a_permit() {
     }
 }
 
-/// Semantic 8, of a whole call: nothing more is taken up, but what is on the wire may run until the deadline.
+/// The deadline of a whole call: nothing more is taken up, but what is on the wire may run until the deadline.
 #[test]
 fn a_deadline_that_the_next_token_cannot_meet_stops_the_taking_of_ids_at_once() {
     let server = Server::start();

@@ -347,7 +347,7 @@ fn waiting_for_a_channel_that_stays_empty_ends_with_a_cancel_a_deadline_or_a_fai
     assert_eq!(call.wait().unwrap_err().id(), Some("fails"));
 }
 
-/// Semantic 1 from the outside, in numbers that the documentation gives: 20 at once, then 10 a second.
+/// The bound from the outside, in numbers that the documentation gives: 20 at once, then 10 a second.
 #[test]
 fn sixty_ids_at_ten_a_second_and_a_burst_of_twenty_take_four_seconds() {
     let server = Server::echo();
@@ -359,7 +359,7 @@ fn sixty_ids_at_ten_a_second_and_a_burst_of_twenty_take_four_seconds() {
     assert!(took < Duration::from_secs(6), "{took:?} is too slow");
 }
 
-/// Semantic 4.
+/// Both caps belong to the client, not to the call.
 #[test]
 fn two_calls_on_clones_of_a_client_share_its_rate_and_its_cap() {
     let server = Server::answering(|_| Answer::ok(""));
@@ -381,7 +381,7 @@ fn two_calls_on_clones_of_a_client_share_its_rate_and_its_cap() {
     assert_eq!(client.in_flight(), 0);
 }
 
-/// Semantic 4, as the server counts. Nobody gets an answer before the cap is used to the full.
+/// The cap as the server counts. Nobody gets an answer before the cap is used to the full.
 #[test]
 fn in_flight_is_never_above_the_cap_and_the_cap_is_used_to_the_full() {
     for cap in [1, 3, 8] {
@@ -427,7 +427,7 @@ fn a_closure_that_does_not_return_holds_no_permit() {
     call.wait().unwrap();
 }
 
-/// Semantic 7, "and only its own call's": the race is a pooled connection that changes hands while it is cut.
+/// A cancel reaches only its own call: the race is a pooled connection that changes hands while it is cut.
 #[test]
 fn cancelling_one_call_never_cuts_a_request_of_the_other() {
     const ROUNDS: usize = 2_000;

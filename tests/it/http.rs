@@ -24,7 +24,7 @@ fn eight_workers_use_eight_connections_at_most() {
     assert!(server.connections() <= 8, "{} connections", server.connections());
 }
 
-/// U7 of `peers.md`: workers that wait for tokens let their connections idle, more of them than ureq's pool
+/// Workers that wait for tokens let their connections idle, more of them than ureq's pool
 /// keeps.
 #[test]
 fn connections_that_idle_between_tokens_are_kept() {
@@ -253,7 +253,7 @@ fn lookup(
     (asked, look_up)
 }
 
-/// U5 of `peers.md`: ureq looks the name up on every request.
+/// ureq by itself looks the name up on every request.
 #[test]
 fn a_name_is_looked_up_once() {
     let server = Server::echo();

@@ -147,7 +147,6 @@ fn the_bound_holds_after_a_pause_and_nothing_was_saved_up_in_it() {
     check_every_window(grants, rate, burst);
 }
 
-/// Semantic 2.
 #[test]
 fn a_thousand_waiters_are_served_in_the_order_they_came() {
     let limiter = drained(1);
@@ -251,7 +250,7 @@ fn a_burst_set_below_what_a_waiter_wants_fails_that_waiter_alone() {
     assert!(modest.wait().unwrap() <= behind.wait().unwrap());
 }
 
-/// Semantic 8. At once: before the deadline that cannot be met.
+/// At once: before the deadline that cannot be met.
 #[test]
 fn a_deadline_that_cannot_be_met_fails_at_once_and_takes_no_token() {
     let limiter = limiter(Rate::new(1, HOUR), 1);

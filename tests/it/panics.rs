@@ -1,4 +1,4 @@
-//! A panic in the caller's code stops the rest, and comes out where the call was made. Semantic 11.
+//! A panic in the caller's code stops the rest, and comes out where the call was made.
 
 use std::any::Any;
 use std::fmt;

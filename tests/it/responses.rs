@@ -187,7 +187,7 @@ fn what_is_not_http_is_an_error() {
     }
 }
 
-/// U8 of `peers.md`, and more: the head is enough.
+/// ureq makes an error of the status and drops the headers, or waits for the body. Here the head is enough.
 #[test]
 fn a_failed_status_is_known_at_the_head_with_its_headers() {
     let server = Server::start();

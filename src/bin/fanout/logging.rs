@@ -1,8 +1,7 @@
 //! Log lines on standard error: warnings, or what `-v`, `-q` and `RUST_LOG` ask for.
 //!
 //! Only our own lines may say more than `info`, whatever `RUST_LOG` says: what other crates print at `debug`
-//! and
-//! `trace` (ureq: paths, queries, headers) may hold secrets, and nobody here can vouch for it.
+//! and `trace` (ureq: paths, queries, headers) may hold secrets, and nobody here can vouch for it.
 
 use std::env;
 use std::io::{self, IsTerminal};

@@ -286,7 +286,7 @@ impl Drop for Raise<'_> {
     }
 }
 
-/// Design §2.7: two calls share the pool, and cancelling one never cuts a request of the other. The race is a
+/// Two calls share the pool, and cancelling one never cuts a request of the other. The race is a
 /// connection that changes hands, so few connections and many cancels.
 #[test]
 fn cancelling_one_call_never_cuts_another() {

@@ -179,7 +179,7 @@ impl Shared {
 
 fn widgets(id: &str) -> String {
     let widgets = ["gear", "lever"].map(|kind| json!({ "kind": kind, "name": format!("{kind} of {id}") }));
-    // A `json!` object would put its members in alphabetical order, which happens to be ours.
+    // `json!` puts the members in alphabetical order, which happens to be ours.
     json!({ "user": id, "widgets": widgets }).to_string()
 }
 
