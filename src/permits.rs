@@ -3,10 +3,11 @@
 //! Used twice: for the in-flight cap of a client, where a permit is one request, and for the room of a call, where it
 //! is a byte of a body that waits for its closure.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::cancel::CancelToken;
+use crate::cancel::{CancelToken, Stopped};
 use crate::clock::Clock;
 use crate::turnstile::{Denied, Supply, Turnstile};
 
@@ -33,10 +34,13 @@ impl Permits {
     /// # Errors
     ///
     /// The token is cancelled, or its deadline passes.
-    pub(crate) fn acquire(&self, units: u32, cancel: &CancelToken) -> Result<Permit, Denied<TooMany>> {
+    pub(crate) fn acquire(&self, units: u32, cancel: &CancelToken) -> Result<Permit, Stopped> {
         let units = units.min(self.total);
-        self.turnstile.acquire(units, cancel, cancel.deadline())?;
-        Ok(Permit { turnstile: self.turnstile.clone(), units })
+        match self.turnstile.acquire(units, cancel, cancel.deadline()) {
+            Ok(_) => Ok(Permit { turnstile: self.turnstile.clone(), units }),
+            Err(Denied::Cancelled) => Err(Stopped::Cancelled),
+            Err(Denied::DeadlineExceeded) => Err(Stopped::DeadlineExceeded),
+        }
     }
 
     /// How many are held at this moment.
@@ -62,15 +66,12 @@ pub(crate) struct Count {
     free: u32,
 }
 
-/// More permits than there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TooMany;
-
 impl Supply for Count {
-    type TooMany = TooMany;
+    /// Nobody asks for more than there are: see [`Permits::acquire`].
+    type TooMany = Infallible;
 
-    fn check(&self, units: u32) -> Result<(), TooMany> {
-        if units <= self.total { Ok(()) } else { Err(TooMany) }
+    fn check(&self, _: u32) -> Result<(), Infallible> {
+        Ok(())
     }
 
     fn due(&mut self, units: u64, now: Instant) -> Option<Instant> {
@@ -121,7 +122,7 @@ mod tests {
                 thread::yield_now();
             }
             cancel.cancel();
-            assert_eq!(waiter.join().unwrap(), Some(Denied::Cancelled));
+            assert_eq!(waiter.join().unwrap(), Some(Stopped::Cancelled));
         });
         drop(all);
         assert!(permits.acquire(4, &cancel.child()).is_err());

@@ -8,7 +8,6 @@
 use crate::cancel::{CancelToken, Stopped};
 use crate::permits::{Permit, Permits};
 use crate::rate_limiter::{AcquireError, RateLimiter};
-use crate::turnstile::Denied;
 
 /// The rate and the in-flight cap of one client.
 pub(crate) struct Quota {
@@ -29,12 +28,7 @@ impl Quota {
 
     /// Waits for a permit.
     pub(crate) fn enter(&self, cancel: &CancelToken) -> Result<InFlight<'_>, Stopped> {
-        match self.permits.acquire(1, cancel) {
-            Ok(permit) => Ok(InFlight { quota: self, _permit: permit }),
-            Err(Denied::DeadlineExceeded) => Err(Stopped::DeadlineExceeded),
-            // One permit is never too many.
-            Err(Denied::Cancelled | Denied::TooMany(_)) => Err(Stopped::Cancelled),
-        }
+        Ok(InFlight { quota: self, _permit: self.permits.acquire(1, cancel)? })
     }
 
     pub(crate) fn limiter(&self) -> &RateLimiter {

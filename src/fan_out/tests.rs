@@ -36,7 +36,7 @@ fn hang(worker: &Worker<'_>) -> ErrorKind {
     let permits = Permits::new(1);
     let _all = permits.acquire(1, &CancelToken::new());
     match permits.acquire(1, worker.cancel) {
-        Err(crate::turnstile::Denied::DeadlineExceeded) => ErrorKind::DeadlineExceeded,
+        Err(Stopped::DeadlineExceeded) => ErrorKind::DeadlineExceeded,
         _ => ErrorKind::Cancelled,
     }
 }
