@@ -247,7 +247,10 @@ impl Builder {
         })?;
         match u32::try_from(self.max_in_flight) {
             Ok(max @ 1..) if self.max_in_flight <= MAX_IN_FLIGHT => Ok(Quota::new(limiter, max)),
-            _ => Err(BuildError::new("max_in_flight", self.max_in_flight, "it may be from 1 to 1024")),
+            _ => {
+                let right = format!("it may be from 1 to {MAX_IN_FLIGHT}");
+                Err(BuildError::new("max_in_flight", self.max_in_flight, right))
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use fanout::{BuildError, FanOutClient};
+use fanout::{BuildError, FanOutClient, MAX_IN_FLIGHT};
 
 use crate::cli::{GetArgs, PaceArgs, ProgressWhen, ServeArgs, TalkArgs};
 use crate::exit::UsageError;
@@ -17,9 +17,6 @@ use crate::quota::Quota;
 use crate::serve::Settings;
 use crate::values::statuses::Statuses;
 use crate::values::{duration, rate, request, size, whole};
-
-/// The most requests that may be in flight: also the library's bound.
-const MOST_IN_FLIGHT: usize = 1024;
 
 /// What `fanout get` is to do.
 pub(crate) struct GetOptions {
@@ -68,7 +65,7 @@ pub(crate) fn serve_settings(args: &ServeArgs) -> Result<Settings, UsageError> {
     }
     let mut settings = Settings {
         port: value("port", &args.port, |text| whole(text, 0..=u16::MAX))?,
-        max_in_flight: value("max-in-flight", &args.max_in_flight, |text| whole(text, 1..=MOST_IN_FLIGHT))?,
+        max_in_flight: value("max-in-flight", &args.max_in_flight, |text| whole(text, 1..=MAX_IN_FLIGHT))?,
         latency: optional("latency", args.latency.as_deref(), duration::parse)?.unwrap_or_default(),
         hanging: args.hang_id.iter().cloned().collect(),
         ..Settings::new(quota)
@@ -88,7 +85,7 @@ fn id_and_status(text: &str) -> Result<(String, u16), String> {
 fn pace(args: &PaceArgs) -> Result<(Quota, usize), UsageError> {
     let rate = value("rate", &args.rate, rate::parse)?;
     let burst = optional("burst", args.burst.as_deref(), |text| whole(text, 1..=u32::MAX))?;
-    let max_in_flight = value("max-in-flight", &args.max_in_flight, |text| whole(text, 1..=MOST_IN_FLIGHT))?;
+    let max_in_flight = value("max-in-flight", &args.max_in_flight, |text| whole(text, 1..=MAX_IN_FLIGHT))?;
     Ok((Quota::new(rate, burst), max_in_flight))
 }
 
