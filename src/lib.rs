@@ -120,26 +120,33 @@
 
 #![forbid(unsafe_code)]
 
-mod bucket;
+// From the top: the face; the engine and what a worker does; HTTP; the quota; what blocks, and what ends that; the
+// ground.
 mod builder;
-mod cancel;
 mod client;
-mod clock;
-mod error;
-mod events;
+
 mod fan_out;
 mod fetch;
-mod outcome;
-mod permits;
-mod queue;
-mod quota;
-mod rate;
-mod rate_limiter;
+
 mod request;
-mod tether;
 mod transport;
+
+mod permits;
+mod quota;
+mod rate_limiter;
+
+mod cancel;
+mod clock;
+mod queue;
+mod tether;
 mod turnstile;
 mod watchdog;
+
+mod bucket;
+mod error;
+mod events;
+mod outcome;
+mod rate;
 
 pub use bucket::{ExceedsBurst, Take, TokenBucket};
 pub use builder::{Builder, MAX_IN_FLIGHT};
@@ -150,8 +157,8 @@ pub use outcome::{Outcome, Response, Times};
 pub use rate::{InvalidLimit, Rate};
 pub use rate_limiter::{AcquireError, RateLimiter};
 pub use request::{IntoBody, IntoRequest, MAX_REQUEST_LINE};
-
 pub use transport::MAX_HEAD;
+
 pub use ureq::http;
 
 /// The README's example compiles.
