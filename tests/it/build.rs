@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use fanout::{BuildError, Builder, FanOutClient, Rate, http};
+use fanout::{
+    BuildError, Builder, CancelToken, Error, FanOutClient, Outcome, Rate, RateLimiter, TokenBucket, http,
+};
 
 const URL: &str = "https://api.example.com/users/{id}/widgets";
 
@@ -28,6 +30,20 @@ fn the_defaults_are_valid() {
     let client = valid().build().unwrap();
     assert_eq!((client.limiter().rate(), client.limiter().burst()), (Rate::per_second(10), 20));
     assert_eq!(client.in_flight(), 0);
+}
+
+/// What is shared by threads may be; a field that may not would otherwise be noticed by a user first.
+#[test]
+fn what_is_handed_from_thread_to_thread_may_be() {
+    fn sent<T: Send>() {}
+    fn shared<T: Send + Sync>() {}
+    shared::<FanOutClient>();
+    shared::<CancelToken>();
+    shared::<RateLimiter>();
+    shared::<Error>();
+    shared::<Outcome<u32>>();
+    shared::<TokenBucket>();
+    sent::<Builder>();
 }
 
 #[test]
