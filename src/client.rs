@@ -13,8 +13,8 @@ use crossbeam_channel::Receiver;
 use crate::cancel::CancelToken;
 use crate::error::Error;
 use crate::events::{Event, emit};
-use crate::fan_out::{self, FromChannel, FromIterator, Plan, Source, Spawner, Worker};
-use crate::fetch::{ATTEMPT, Fetcher};
+use crate::fan_out::{self, FromChannel, FromIterator, Plan, Source, Spawner};
+use crate::fetch::Fetcher;
 use crate::outcome::Outcome;
 use crate::rate_limiter::RateLimiter;
 
@@ -182,11 +182,7 @@ impl FanOutClient {
         emit(&Event::RunStarted { max_in_flight: *max_in_flight });
         let plan =
             Plan { cancel, workers: *max_in_flight, keep_going: *keep_going, spawner: Spawner::default() };
-        let work = |id: I, worker: &Worker<'_>| {
-            let (result, times) = fetcher.fetch(&id.to_string(), worker);
-            Outcome { id, attempt: ATTEMPT, result, times }
-        };
-        let (delivered, ended) = fan_out::run(&plan, source, work, each);
+        let (delivered, ended) = fan_out::run(&plan, source, fetcher, each);
         emit(&Event::RunEnded { delivered, ok: ended.is_ok(), elapsed: started.elapsed() });
         ended
     }

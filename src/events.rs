@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use log::Level;
 
-use crate::error::Error;
+use crate::error::{ErrorKind, Sent};
 
 /// The target of every record.
 pub(crate) const TARGET: &str = "fanout";
@@ -18,7 +18,15 @@ pub(crate) enum Event<'a> {
     /// An id was fetched.
     RequestDone { user_id: &'a str, attempt: u32, status: u16, latency: Duration, wait: Duration },
     /// An id could not be fetched.
-    RequestFailed { user_id: &'a str, attempt: u32, error: &'a Error, latency: Duration, wait: Duration },
+    RequestFailed {
+        user_id: &'a str,
+        attempt: u32,
+        status: Option<u16>,
+        kind: ErrorKind,
+        sent: Sent,
+        latency: Duration,
+        wait: Duration,
+    },
     /// A redirect is being followed.
     RedirectFollowed { user_id: &'a str, attempt: u32, status: u16, hop: u32 },
     /// A kept connection turned out to be dead; the request is sent again, on a fresh one.
@@ -58,11 +66,10 @@ fn write(event: &Event<'_>, level: Level) {
             latency_ms = millis(latency), wait_ms = millis(wait);
             "request done"
         ),
-        Event::RequestFailed { user_id, attempt, error, latency, wait } => {
-            let (latency_ms, wait_ms, kind, sent) =
-                (millis(latency), millis(wait), error.kind(), error.sent());
+        Event::RequestFailed { user_id, attempt, status, kind, sent, latency, wait } => {
+            let (latency_ms, wait_ms) = (millis(latency), millis(wait));
             // A field that is not there says more than one that says "None".
-            match error.status().map(|status| status.as_u16()) {
+            match status {
                 Some(status) => log::log!(
                     target: TARGET, level,
                     user_id, attempt, status, latency_ms, wait_ms, kind:?, sent:%;
@@ -111,9 +118,7 @@ fn millis(duration: Duration) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ErrorKind;
     use std::sync::Mutex;
-    use ureq::http::{HeaderMap, StatusCode};
 
     static SEEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
@@ -152,11 +157,10 @@ mod tests {
         log::set_logger(&Recorder).unwrap();
         log::set_max_level(log::LevelFilter::Trace);
         let (user_id, attempt, latency, wait) = ("7", 1, Duration::ZERO, Duration::ZERO);
-        let head = Some((StatusCode::NOT_FOUND, HeaderMap::new()));
-        let error = &Error::new(ErrorKind::Status, "").answered(head);
+        let (status, kind, sent) = (Some(404), ErrorKind::Status, Sent::Yes);
         let all = [
             Event::RequestDone { user_id, attempt, status: 200, latency, wait },
-            Event::RequestFailed { user_id, attempt, error, latency, wait },
+            Event::RequestFailed { user_id, attempt, status, kind, sent, latency, wait },
             Event::RedirectFollowed { user_id, attempt, status: 302, hop: 1 },
             Event::StaleConnection { user_id, attempt },
             Event::RunStarted { max_in_flight: 8 },

@@ -1,6 +1,7 @@
 //! One id, from its text to its outcome: permit, token, request, and again for each redirect.
 
 use std::error::Error as StdError;
+use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use ureq::http::StatusCode;
@@ -8,8 +9,8 @@ use ureq::http::StatusCode;
 use crate::cancel::Stopped;
 use crate::error::{Error, ErrorKind, Sent};
 use crate::events::{Event, emit};
-use crate::fan_out::Worker;
-use crate::outcome::{Response, Times};
+use crate::fan_out::{Work, Worker};
+use crate::outcome::{Outcome, Response, Times};
 use crate::quota::{InFlight, Quota};
 use crate::request::{Prepared, RedirectError, RequestSource, follow, is_redirect};
 use crate::tether::Cut;
@@ -25,26 +26,53 @@ pub(crate) struct Fetcher {
 }
 
 /// Without retries there is one try an id.
-pub(crate) const ATTEMPT: u32 = 1;
+const ATTEMPT: u32 = 1;
 
-impl Fetcher {
+impl<I: Display> Work<I> for Fetcher {
     /// Fetches one id. Blocks the worker; whatever it waits for ends when the call is cancelled.
-    pub(crate) fn fetch(&self, id: &str, worker: &Worker<'_>) -> (Result<Response, Error>, Times) {
-        let mut fetch = Fetch { fetcher: self, id, worker, times: Times::starting_now(), sent: Sent::Never };
-        let result = fetch.run();
-        let sent = fetch.sent;
-        let result = result.map_err(|error| error.about(id, ATTEMPT).sent_at_least(sent));
-        let Times { waited: wait, latency, .. } = fetch.times;
-        match &result {
-            Ok(response) => {
-                let status = response.status.as_u16();
-                emit(&Event::RequestDone { user_id: id, attempt: ATTEMPT, status, latency, wait });
+    fn work(&self, id: I, worker: &Worker<'_>) -> (Outcome<I>, impl FnOnce()) {
+        let text = id.to_string();
+        let mut fetch = Fetch::new(self, &text, worker);
+        let (result, in_flight) = fetch.run();
+        let (times, sent) = (fetch.times, fetch.sent);
+        let result = result.map_err(|error| error.about(&text, ATTEMPT).sent_at_least(sent));
+        let logged = Logged::of(&result);
+        let afterwards = move || {
+            drop(in_flight);
+            logged.emit(&text, times);
+        };
+        (Outcome { id, attempt: ATTEMPT, result, times }, afterwards)
+    }
+}
+
+/// What the log says of a result.
+enum Logged {
+    Done(u16),
+    Failed(Option<u16>, ErrorKind, Sent),
+    /// What was cut off because another one failed is no event of its own.
+    Nothing,
+}
+
+impl Logged {
+    fn of(result: &Result<Response, Error>) -> Logged {
+        match result {
+            Ok(response) => Logged::Done(response.status.as_u16()),
+            Err(error) if error.kind() == ErrorKind::Cancelled => Logged::Nothing,
+            Err(error) => {
+                Logged::Failed(error.status().map(|status| status.as_u16()), error.kind(), error.sent())
             }
-            // What was cut off because another one failed is no event of its own.
-            Err(error) if error.kind() == ErrorKind::Cancelled => {}
-            Err(error) => emit(&Event::RequestFailed { user_id: id, attempt: ATTEMPT, error, latency, wait }),
         }
-        (result, fetch.times)
+    }
+
+    fn emit(self, user_id: &str, times: Times) {
+        let (attempt, latency, wait) = (ATTEMPT, times.latency, times.waited);
+        match self {
+            Logged::Done(status) => emit(&Event::RequestDone { user_id, attempt, status, latency, wait }),
+            Logged::Failed(status, kind, sent) => {
+                emit(&Event::RequestFailed { user_id, attempt, status, kind, sent, latency, wait });
+            }
+            Logged::Nothing => {}
+        }
     }
 }
 
@@ -72,26 +100,35 @@ enum Connection {
     Fresh,
 }
 
-impl Fetch<'_> {
-    fn run(&mut self) -> Result<Response, Error> {
-        let mut request = self.fetcher.source.request(self.id)?;
+impl<'a> Fetch<'a> {
+    fn new(fetcher: &'a Fetcher, id: &'a str, worker: &'a Worker<'a>) -> Fetch<'a> {
+        Fetch { fetcher, id, worker, times: Times::starting_now(), sent: Sent::Never }
+    }
+
+    /// The permit comes with the result: it is given back when that has been judged (see [`Work`]). By then the body
+    /// is read, or the socket closed, and the outcome is not handed over yet.
+    fn run(&mut self) -> (Result<Response, Error>, Option<InFlight>) {
+        let request = match self.fetcher.source.request(self.id) {
+            Ok(request) => request,
+            Err(error) => return (Err(error), None),
+        };
+        match self.wait(|fetch| fetch.fetcher.quota.enter(fetch.worker.cancel), "an in-flight permit") {
+            Ok(in_flight) => (self.send(request, &in_flight), Some(in_flight)),
+            Err(error) => (Err(error), None),
+        }
+    }
+
+    /// Sends the request, and those that follow from its answers, each with its token.
+    fn send(&mut self, mut request: Prepared, in_flight: &InFlight) -> Result<Response, Error> {
         let mut connection = Connection::Any;
         let mut hops = 0;
-        let in_flight =
-            self.wait(|fetch| fetch.fetcher.quota.enter(fetch.worker.cancel), "an in-flight permit")?;
-        // The permit is given back at the end of this function: the body is read by then, or the socket closed, and
-        // the outcome not handed over yet.
         loop {
-            self.take_token(&in_flight)?;
+            self.wait(|fetch| fetch.fetcher.quota.token(in_flight, fetch.worker.cancel), "a token")?;
             match self.exchange(request, connection, &mut hops)? {
                 Next::Done(response) => return Ok(response),
                 Next::Send(next, on) => (request, connection) = (next, on),
             }
         }
-    }
-
-    fn take_token(&mut self, in_flight: &InFlight<'_>) -> Result<(), Error> {
-        self.wait(|fetch| in_flight.token(fetch.worker.cancel), "a token")
     }
 
     fn wait<T>(&mut self, wait: impl FnOnce(&Self) -> Result<T, Stopped>, what: &str) -> Result<T, Error> {

@@ -16,10 +16,7 @@ pub(crate) struct Quota {
 }
 
 /// The right to have one request in flight. Every request still needs its token.
-pub(crate) struct InFlight<'a> {
-    quota: &'a Quota,
-    _permit: Permit,
-}
+pub(crate) struct InFlight(#[expect(dead_code, reason = "held for its drop")] Permit);
 
 impl Quota {
     pub(crate) fn new(limiter: RateLimiter, max_in_flight: u32) -> Quota {
@@ -27,8 +24,18 @@ impl Quota {
     }
 
     /// Waits for a permit.
-    pub(crate) fn enter(&self, cancel: &CancelToken) -> Result<InFlight<'_>, Stopped> {
-        Ok(InFlight { quota: self, _permit: self.permits.acquire(1, cancel)? })
+    pub(crate) fn enter(&self, cancel: &CancelToken) -> Result<InFlight, Stopped> {
+        Ok(InFlight(self.permits.acquire(1, cancel)?))
+    }
+
+    /// Waits for the token of the request that will be sent next; only who is in flight may.
+    pub(crate) fn token(&self, _: &InFlight, cancel: &CancelToken) -> Result<(), Stopped> {
+        match self.limiter.acquire(cancel) {
+            Ok(_) => Ok(()),
+            Err(AcquireError::DeadlineExceeded) => Err(Stopped::DeadlineExceeded),
+            // One token is never more than the burst, which is at least 1.
+            Err(AcquireError::Cancelled | AcquireError::ExceedsBurst(_)) => Err(Stopped::Cancelled),
+        }
     }
 
     pub(crate) fn limiter(&self) -> &RateLimiter {
@@ -37,17 +44,5 @@ impl Quota {
 
     pub(crate) fn in_flight(&self) -> u32 {
         self.permits.held()
-    }
-}
-
-impl InFlight<'_> {
-    /// Waits for the token of the request that will be sent next.
-    pub(crate) fn token(&self, cancel: &CancelToken) -> Result<(), Stopped> {
-        match self.quota.limiter.acquire(cancel) {
-            Ok(_) => Ok(()),
-            Err(AcquireError::DeadlineExceeded) => Err(Stopped::DeadlineExceeded),
-            // One token is never more than the burst, which is at least 1.
-            Err(AcquireError::Cancelled | AcquireError::ExceedsBurst(_)) => Err(Stopped::Cancelled),
-        }
     }
 }

@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind};
 use crate::outcome::Outcome;
 
 use super::source::Pull;
-use super::{Call, Crew, Message, Source, Worker};
+use super::{Call, Crew, Message, Source, Work};
 
 /// Feeds the workers and hands their outcomes to the closure.
 pub(super) struct Caller<'a, I, E, F> {
@@ -48,7 +48,7 @@ where
     where
         I: 'scope,
         S: Source<I>,
-        W: Fn(I, &Worker<'_>) -> Outcome<I> + Sync,
+        W: Work<I>,
     {
         let fed = self.feed(source, ids_in, crew);
         // Disconnected when the last worker has gone.
@@ -67,7 +67,7 @@ where
     where
         I: 'scope,
         S: Source<I>,
-        W: Fn(I, &Worker<'_>) -> Outcome<I> + Sync,
+        W: Work<I>,
     {
         loop {
             while let Ok(message) = self.messages.try_recv() {

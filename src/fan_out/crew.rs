@@ -8,9 +8,8 @@ use crossbeam_channel::{Receiver, Sender};
 
 use crate::error::{Error, ErrorKind};
 use crate::events::{Event, emit};
-use crate::outcome::Outcome;
 
-use super::{Call, Message, Plan, Worker, worker};
+use super::{Call, Message, Plan, Work, worker};
 
 /// The workers there are, and what it takes to start one more.
 pub(super) struct Crew<'scope, 'env, I, W> {
@@ -37,7 +36,7 @@ impl Default for Spawner {
 impl<'scope, 'env, I, W> Crew<'scope, 'env, I, W>
 where
     I: Display + Send + 'scope,
-    W: Fn(I, &Worker<'_>) -> Outcome<I> + Sync,
+    W: Work<I>,
 {
     pub(super) fn new(
         scope: &'scope Scope<'scope, 'env>,

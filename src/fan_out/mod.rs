@@ -70,7 +70,7 @@ use verdict::Verdict;
 
 pub(crate) use crew::Spawner;
 pub(crate) use source::{FromChannel, FromIterator, Source};
-pub(crate) use worker::Worker;
+pub(crate) use worker::{Work, Worker};
 
 /// How many bytes of bodies may wait for the closure, all together: 4 MiB. A larger body waits alone.
 pub(crate) const ROOM: u32 = 4 * 1024 * 1024;
@@ -100,12 +100,12 @@ enum Message<I> {
 
 /// Runs `work` over all ids of `source`, and hands the outcomes to `each`. Returns how many it handed over, and how
 /// it ended.
-pub(crate) fn run<I, E, S, W, F>(plan: &Plan<'_>, source: S, work: W, each: F) -> (u64, Result<(), E>)
+pub(crate) fn run<I, E, S, W, F>(plan: &Plan<'_>, source: S, work: &W, each: F) -> (u64, Result<(), E>)
 where
     I: Display + Send,
     E: From<Error>,
     S: Source<I>,
-    W: Fn(I, &Worker<'_>) -> Outcome<I> + Sync,
+    W: Work<I>,
     F: FnMut(Outcome<I>) -> Result<(), E>,
 {
     let call = Call::of(plan);
@@ -114,7 +114,7 @@ where
         let _stop = StopOnDrop(&call);
         let (ids_in, ids) = bounded(look_ahead(plan.workers));
         let (messages_in, messages) = bounded(look_ahead(plan.workers));
-        let crew = Crew::new(scope, &call, &work, ids, messages_in, plan);
+        let crew = Crew::new(scope, &call, work, ids, messages_in, plan);
         Caller::new(&call, messages, each).run(source, ids_in, crew)
     });
     call.verdict.resume_panic();

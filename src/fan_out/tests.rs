@@ -12,6 +12,18 @@ use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 use ureq::http::{HeaderMap, StatusCode};
 
+/// [`super::run`], with a closure for the work.
+fn run<I, E, S, W, F>(plan: &Plan<'_>, source: S, work: W, each: F) -> (u64, Result<(), E>)
+where
+    I: Display + Send,
+    E: From<Error>,
+    S: Source<I>,
+    W: Fn(I, &Worker<'_>) -> Outcome<I> + Sync,
+    F: FnMut(Outcome<I>) -> Result<(), E>,
+{
+    super::run(plan, source, &work, each)
+}
+
 fn plan(cancel: &CancelToken, workers: usize) -> Plan<'_> {
     Plan { cancel, workers, keep_going: false, spawner: Spawner::default() }
 }
@@ -364,4 +376,26 @@ fn a_panic_in_the_drop_of_an_id_ends_the_run_as_well() {
     });
     let caught = waits.recv_timeout(Duration::from_secs(10)).expect("it returns");
     assert_eq!(caught.as_deref(), Some("this panic belongs to a test"));
+}
+
+/// An in-flight permit that were given back before the run is cancelled would let one more request out.
+#[test]
+fn what_a_failed_id_held_is_let_go_of_only_when_the_others_have_been_told() {
+    struct Failing<'a> {
+        told: &'a AtomicBool,
+        user: &'a CancelToken,
+    }
+    impl Work<u8> for Failing<'_> {
+        fn work(&self, id: u8, worker: &Worker<'_>) -> (Outcome<u8>, impl FnOnce()) {
+            let call = worker.cancel.clone();
+            assert!(!call.is_cancelled() && !self.user.is_cancelled());
+            (failed(id, ErrorKind::Status), move || self.told.store(call.is_cancelled(), Ordering::SeqCst))
+        }
+    }
+    let (told, user) = (AtomicBool::new(false), CancelToken::new());
+    let work = Failing { told: &told, user: &user };
+    let (_, ended) =
+        super::run(&plan(&user, 1), FromIterator([7].into_iter()), &work, |_| Ok::<(), Error>(()));
+    assert_eq!(ended.unwrap_err().kind(), ErrorKind::Status);
+    assert!(told.load(Ordering::SeqCst));
 }

@@ -23,13 +23,28 @@ pub(crate) struct Worker<'a> {
     pub(crate) watchdog: &'a Watchdog,
 }
 
+/// What is done with an id.
+pub(crate) trait Work<I>: Sync {
+    /// Does it, and tells what became of it; and what is left to do *after* the outcome has been judged, and before it
+    /// is handed over. An in-flight permit that were given back before that could let another request out although the
+    /// run has failed; a log that is slow would delay the news.
+    fn work(&self, id: I, worker: &Worker<'_>) -> (Outcome<I>, impl FnOnce());
+}
+
+#[cfg(test)]
+impl<I, F: Fn(I, &Worker<'_>) -> Outcome<I> + Sync> Work<I> for F {
+    fn work(&self, id: I, worker: &Worker<'_>) -> (Outcome<I>, impl FnOnce()) {
+        (self(id, worker), || ())
+    }
+}
+
 /// Bodies up to 4 KiB are bounded by their number alone, and spared the way to the counter of bytes.
 const SMALL: usize = 4 * 1024;
 
 /// The thread.
 pub(super) fn run<I, W>(call: &Call, ids: &Receiver<I>, messages: &Sender<Message<I>>, work: &W)
 where
-    W: Fn(I, &Worker<'_>) -> Outcome<I>,
+    W: Work<I>,
 {
     // Round all of it: an id that is let go of here runs the caller's code, too. Safe to go on after a panic: what it
     // can have left half done is never looked at again.
@@ -44,7 +59,7 @@ where
 
 fn work_until_over<I, W>(call: &Call, ids: &Receiver<I>, messages: &Sender<Message<I>>, work: &W)
 where
-    W: Fn(I, &Worker<'_>) -> Outcome<I>,
+    W: Work<I>,
 {
     let tether = Tether::new();
     let Ok(_registration) = call.cancel.register(tether.clone()) else {
@@ -56,43 +71,50 @@ where
         if call.is_ending() {
             return;
         }
-        if settle(call, work(id, &worker), messages).is_none() {
+        let (outcome, afterwards) = work.work(id, &worker);
+        if settle(call, outcome, afterwards, messages).is_none() {
             return;
         }
     }
 }
 
 /// Hands an outcome over, or ends the run because of it. Nothing if the worker is to leave.
-fn settle<I>(call: &Call, outcome: Outcome<I>, messages: &Sender<Message<I>>) -> Option<()> {
-    let error = match &outcome.result {
-        Ok(response) => {
-            let size = response.body.len();
-            return hand_over(call, outcome, size, messages);
+fn settle<I>(
+    call: &Call,
+    outcome: Outcome<I>,
+    afterwards: impl FnOnce(),
+    messages: &Sender<Message<I>>,
+) -> Option<()> {
+    let ends_the_run = match &outcome.result {
+        Ok(_) => false,
+        // A victim of whatever ended the run, or of a cancel from outside.
+        Err(error) if error.kind() == ErrorKind::Cancelled || call.cancel.check_flag().is_err() => {
+            afterwards();
+            return None;
         }
-        Err(error) => error,
+        Err(error) => !call.keep_going || error.kind() == ErrorKind::DeadlineExceeded,
     };
-    // A victim of whatever ended the run, or of a cancel from outside.
-    if error.kind() == ErrorKind::Cancelled || call.cancel.check_flag().is_err() {
-        return None;
+    if !ends_the_run {
+        afterwards();
+        return hand_over(call, outcome, messages);
     }
-    let is_deadline = error.kind() == ErrorKind::DeadlineExceeded;
-    if call.keep_going && !is_deadline {
-        return hand_over(call, outcome, 0, messages);
-    }
-    // Recorded first, and cancelled only then. At a deadline, what is on the wire may go on until it.
     if let Err(error) = outcome.result {
+        // Recorded first, and cancelled only then. At a deadline, what is on the wire may go on until it.
+        let is_deadline = error.kind() == ErrorKind::DeadlineExceeded;
         call.verdict.fail(error);
+        if !is_deadline {
+            call.cancel.cancel();
+        }
     }
-    if !is_deadline {
-        call.cancel.cancel();
-    }
+    afterwards();
     None
 }
 
 /// Blocks while the caller's thread is busy. A cancel of the call does not end that: what has been fetched is
 /// delivered. Either the caller goes on delivering, or it is gone, and with it the other end of the channel and, by
 /// `collecting`, the wait for room.
-fn hand_over<I>(call: &Call, outcome: Outcome<I>, size: usize, messages: &Sender<Message<I>>) -> Option<()> {
+fn hand_over<I>(call: &Call, outcome: Outcome<I>, messages: &Sender<Message<I>>) -> Option<()> {
+    let size = outcome.result.as_ref().map_or(0, |response| response.body.len());
     let room = match u32::try_from(size).unwrap_or(u32::MAX) {
         small if small as usize <= SMALL => None,
         large => Some(call.room.acquire(large, &call.collecting).ok()?),
