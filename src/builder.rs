@@ -59,11 +59,17 @@ impl FanOutClient {
     /// Begins a client whose requests are made by a closure, from the text of an id: any method, headers and body.
     /// The closure may return a request or the result of building one. It runs on the workers.
     ///
+    /// The text is the id as it is: where it goes into a URL or a form, [`encode`](crate::encode) it. Headers set by
+    /// [`header`](Builder::header) are added to those of the request, whose own win. The URL is checked like a
+    /// template: http or https, a host, ASCII, no segment `.` or `..`.
+    ///
     /// ```
-    /// use fanout::{FanOutClient, http};
+    /// use fanout::{FanOutClient, encode, http};
     ///
     /// let client = FanOutClient::from_requests(|id| {
-    ///     http::Request::post("https://api.example.com/lookup").body(format!("id={id}"))
+    ///     http::Request::post("https://api.example.com/lookup")
+    ///         .header("Content-Type", "application/x-www-form-urlencoded")
+    ///         .body(format!("id={}", encode(id)))
     /// })
     /// .build()?;
     /// # Ok::<(), fanout::BuildError>(())
@@ -365,7 +371,7 @@ fn header_value(setting: &'static str, name: &str, value: &str) -> Result<Header
     HeaderValue::from_str(value).map_err(|_| {
         BuildError::new(
             setting,
-            format!("{name:?} with a control character"),
+            format!("a value of {name} with a control character"),
             "a value is one line of visible text",
         )
     })

@@ -1,10 +1,10 @@
 //! Cancellation: a tree of tokens, each with a flag, a deadline, and a list of what to interrupt.
 //!
 //! A flag alone stops nobody who is asleep. So whatever blocks registers, for as long as it blocks, something that
-//! can wake it ([`Interrupt`]) with the token that it obeys. There are three kinds: a thread in line for a permit or a
-//! token ([`turnstile`](crate::turnstile)); a worker's [`Tether`](crate::tether::Tether), which is cut together with
-//! the socket or the look-up that the worker is blocked in; and the bell of a caller that waits for ids from a channel
-//! ([`FromChannel`](crate::fan_out::FromChannel)).
+//! can wake it ([`Interrupt`]) with the token that it obeys. There are three kinds: a thread in line for a permit or
+//! a token ([`turnstile`](crate::turnstile)); a worker's [`Tether`](crate::tether::Tether), which is cut together
+//! with the socket or the look-up that the worker is blocked in; and the bell of a caller that waits for ids from a
+//! channel ([`FromChannel`](crate::fan_out::FromChannel)).
 //!
 //! # Invariants
 //!
@@ -24,6 +24,7 @@
 //! waits, waits no longer than that, and [`CancelToken::is_cancelled`] compares it with the clock.
 
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -59,7 +60,6 @@ pub(crate) trait Interrupt: Send + Sync {
 
 /// Why a wait that obeys a token has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Stopped {
     /// [`CancelToken::cancel`] was called on the token, or on one above it.
     Cancelled,
@@ -162,6 +162,10 @@ impl CancelToken {
         CancelToken { node: child }
     }
 }
+
+/// No code of the caller's runs under its locks, so no panic leaves anything half done.
+impl UnwindSafe for CancelToken {}
+impl RefUnwindSafe for CancelToken {}
 
 impl Default for CancelToken {
     fn default() -> CancelToken {

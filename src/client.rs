@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt::{self, Display};
 use std::hash::Hash;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -96,6 +97,22 @@ impl FanOutClient {
     /// [`max_in_flight`]: crate::Builder::max_in_flight
     /// [`keep_going`]: crate::Builder::keep_going
     ///
+    /// The error type is the closure's: any that can be made from an [`Error`]. Where nothing else says which, the
+    /// last line of the closure does:
+    ///
+    /// ```no_run
+    /// # use std::io::Write;
+    /// # fn run(client: fanout::FanOutClient, cancel: fanout::CancelToken) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut file = std::fs::File::create("widgets.txt")?;
+    /// client.fetch_each(&cancel, 1..=60, |outcome| {
+    ///     let response = outcome.result?; // an Error
+    ///     writeln!(file, "{}: {} bytes", outcome.id, response.body.len())?; // an io::Error
+    ///     Ok::<(), Box<dyn std::error::Error>>(())
+    /// })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The first failure; what had been fetched before it still reaches `each`. With [`keep_going`], failures are
@@ -136,7 +153,8 @@ impl FanOutClient {
     ///
     /// # Cancellation
     ///
-    /// Ends at once when `cancel` is cancelled or its deadline passes, also while the channel is empty; but not before
+    /// Ends at once when `cancel` is cancelled or its deadline passes, also while the channel is empty; but not
+    /// before
     /// `each` returns, if it is running. Ids that are still in the channel stay there; a few that were taken out of it
     /// may not have been begun.
     ///
@@ -187,6 +205,10 @@ impl FanOutClient {
         ended
     }
 }
+
+/// What a panic of the caller's code can leave half done belongs to its call, which ends with it.
+impl UnwindSafe for FanOutClient {}
+impl RefUnwindSafe for FanOutClient {}
 
 impl fmt::Debug for FanOutClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -31,8 +31,8 @@ pub enum ErrorKind {
     DeadlineExceeded,
     /// An id that cannot stand in a URL. Nothing was sent for it.
     InvalidId,
-    /// A request that cannot be sent: the closure of [`from_requests`](crate::FanOutClient::from_requests) made it so,
-    /// or a redirect led to it.
+    /// A request that cannot be sent: the closure of [`from_requests`](crate::FanOutClient::from_requests) made it
+    /// so, or a redirect led to it.
     InvalidRequest,
     /// The host has no address, or none could be looked up.
     NameLookup,

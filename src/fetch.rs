@@ -13,7 +13,6 @@ use crate::fan_out::{Work, Worker};
 use crate::outcome::{Outcome, Response, Times};
 use crate::quota::{InFlight, Quota};
 use crate::request::{Prepared, RedirectError, RequestSource, follow, is_redirect};
-use crate::tether::Cut;
 use crate::transport::{Failure, HttpClient, Outgoing, Reply, Wire};
 
 /// Everything that it takes to fetch an id, whichever.
@@ -224,13 +223,8 @@ fn status_error(reply: Reply, what_else: &str) -> Error {
 }
 
 fn error_of(failure: Failure) -> Error {
-    let kind = match failure.cut {
-        Some(Cut::Cancelled) => ErrorKind::Cancelled,
-        Some(Cut::DeadlineExceeded) => ErrorKind::DeadlineExceeded,
-        _ => failure.kind,
-    };
     let source: Option<Box<dyn StdError + Send + Sync>> = failure.source;
-    Error::new(kind, failure.text)
+    Error::new(failure.kind, failure.text)
         .sent_as(failure.sent)
         .answered(failure.head.map(|head| *head))
         .caused_by(source)

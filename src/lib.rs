@@ -79,8 +79,8 @@
 //! when none of them can be connected to, they are forgotten. Every address is tried. A proxy is not used, whatever
 //! the environment says.
 //!
-//! Nothing can end a look-up of the system's. A call that is stopped leaves it behind, with a helper thread that holds
-//! nothing of the call.
+//! Nothing can end a look-up of the system's. A call that is stopped leaves it behind, with a helper thread that
+//! holds nothing of the call.
 //!
 //! # Log events
 //!
@@ -156,9 +156,12 @@ pub use error::{BuildError, Error, ErrorKind, Sent};
 pub use outcome::{Outcome, Response, Times};
 pub use rate::{InvalidLimit, Rate};
 pub use rate_limiter::{AcquireError, RateLimiter};
-pub use request::{IntoBody, IntoRequest, MAX_REQUEST_LINE};
+pub use request::{IntoBody, IntoRequest, MAX_REQUEST_LINE, encode};
 pub use transport::MAX_HEAD;
 
+/// The crate of the channel that [`fetch_each_received`](FanOutClient::fetch_each_received) takes.
+pub use crossbeam_channel;
+/// The crate of the requests, statuses and headers in this API.
 pub use ureq::http;
 
 /// The README's example compiles.

@@ -97,7 +97,6 @@ impl fmt::Display for Rate {
 
 /// Why a rate and a burst make no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum InvalidLimit {
     /// A rate of no tokens: nothing would ever be granted.
     ZeroRate,

@@ -1,6 +1,7 @@
 //! The rate limiter: a token bucket with a line of threads before it.
 
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -49,7 +50,6 @@ pub struct RateLimiter {
 
 /// Why no token was granted. None was spent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum AcquireError {
     /// The token was cancelled.
     Cancelled,
@@ -159,6 +159,10 @@ impl RateLimiter {
         self.turnstile.waiting()
     }
 }
+
+/// No code of the caller's runs under its lock, so no panic leaves anything half done.
+impl UnwindSafe for RateLimiter {}
+impl RefUnwindSafe for RateLimiter {}
 
 impl Supply for TokenBucket {
     type TooMany = ExceedsBurst;

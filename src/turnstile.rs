@@ -1,7 +1,7 @@
 //! Where threads wait in line for something that is handed out in the order of arrival.
 //!
-//! A thread waits for four things at once here: its turn, an instant, its deadline, and a cancel. The rate limiter is a
-//! turnstile over a token bucket, the in-flight cap one over a count; what they hand out is a [`Supply`], which is
+//! A thread waits for four things at once here: its turn, an instant, its deadline, and a cancel. The rate limiter is
+//! a turnstile over a token bucket, the in-flight cap one over a count; what they hand out is a [`Supply`], which is
 //! pure.
 //!
 //! One mutex guards the supply and the queue. Each waiter has a condvar of its own, so that a wake-up reaches the one

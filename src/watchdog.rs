@@ -11,9 +11,10 @@
 //!    computes `wake_at` anew under that lock, from the tethers: what is armed but has not reached the lock yet is
 //!    either seen by it or moves `wake_at` right after.
 //! 2. *No wake-up is lost.* `wake_at` is read and waited on under one lock, and changed under it before the notify.
-//! 3. *It is not woken for each request.* With the same timeouts for all, each new deadline is later than those of its
-//!    kind armed before, so `arm` notifies only when nothing was armed, or nothing of the shorter kind (a connect's). A
-//!    request that ends takes its deadline along; the watchdog finds out at its next wake-up, at most once per timeout.
+//! 3. *It is not woken for each request.* With the same timeouts for all, each new deadline is later than those of
+//!    its kind armed before, so `arm` notifies only when nothing was armed, or nothing of the shorter kind (a
+//!    connect's). A request that ends takes its deadline along; the watchdog finds out at its next wake-up, at most
+//!    once per timeout.
 //!
 //! Lock order: plan, then tether. `arm` holds one at a time.
 

@@ -43,9 +43,9 @@
 //!
 //! # Memory
 //!
-//! At most [`look_ahead`] ids and as many outcomes wait, whatever the number of ids. Bodies of more than a few KiB are
-//! bounded by their bytes as well: [`ROOM`] for all that wait together, so a slow closure holds up the workers, each
-//! with one body in its hands, instead of filling the memory.
+//! At most [`look_ahead`] ids and as many outcomes wait, whatever the number of ids. Bodies of more than a few KiB
+//! are bounded by their bytes as well: [`ROOM`] for all that wait together, so a slow closure holds up the workers,
+//! each with one body in its hands, instead of filling the memory.
 
 mod caller;
 mod crew;

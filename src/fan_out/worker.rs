@@ -25,9 +25,9 @@ pub(crate) struct Worker<'a> {
 
 /// What is done with an id.
 pub(crate) trait Work<I>: Sync {
-    /// Does it, and tells what became of it; and what is left to do *after* the outcome has been judged, and before it
-    /// is handed over. An in-flight permit that were given back before that could let another request out although the
-    /// run has failed; a log that is slow would delay the news.
+    /// Does it, and tells what became of it; and what is left to do *after* the outcome has been judged, and before
+    /// it is handed over. An in-flight permit that were given back before that could let another request out although
+    /// the run has failed; a log that is slow would delay the news.
     fn work(&self, id: I, worker: &Worker<'_>) -> (Outcome<I>, impl FnOnce());
 }
 

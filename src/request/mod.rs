@@ -6,6 +6,7 @@ mod template;
 mod userinfo;
 
 pub use source::{IntoBody, IntoRequest};
+pub use template::encode;
 
 pub(crate) use redirect::{RedirectError, follow, is_redirect};
 pub(crate) use source::{MakeRequest, Origin, Prepared, RequestSource, check_header};

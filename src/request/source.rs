@@ -5,7 +5,7 @@ use ureq::http::{self, HeaderMap, Method, Request, Uri};
 
 use crate::error::{Error, ErrorKind};
 
-use super::template::{LONGEST_URL, check_uri};
+use super::template::{LONGEST_URL, check_id, check_uri};
 use super::{MAX_REQUEST_LINE, Template, take_userinfo};
 
 /// A request that may be sent, more than once if it must be.
@@ -59,12 +59,12 @@ impl RequestSource {
     pub(crate) fn request(&self, id: &str) -> Result<Prepared, Error> {
         match self {
             RequestSource::Template { template, headers } => {
-                let uri = template.url(id).map_err(|why| {
-                    Error::new(ErrorKind::InvalidId, format!("it cannot be fetched: {why}"))
-                })?;
+                let uri = template.url(id).map_err(invalid_id)?;
                 Ok(Prepared { method: Method::GET, uri, headers: headers.clone(), body: Vec::new() })
             }
             RequestSource::Closure { make, headers } => {
+                // Whether it is in a path, only the URL will tell.
+                check_id(id, false).map_err(invalid_id)?;
                 let made = make(id).map_err(|error| {
                     let text = "its request could not be made";
                     Error::new(ErrorKind::InvalidRequest, text).caused_by(Some(Box::new(error)))
@@ -77,10 +77,22 @@ impl RequestSource {
     }
 }
 
+fn invalid_id(why: String) -> Error {
+    Error::new(ErrorKind::InvalidId, format!("it cannot be fetched: {why}"))
+}
+
 /// The user's request with the client's headers below its own, or why it cannot be sent.
 fn check(request: Request<Vec<u8>>, common: &HeaderMap) -> Result<Prepared, String> {
     let (parts, body) = request.into_parts();
     check_uri(&parts.uri)?;
+    if !parts.uri.to_string().is_ascii() {
+        return Err(
+            "its URL has characters that are not ASCII; percent-encode them (fanout::encode)".to_owned()
+        );
+    }
+    if parts.uri.path().split('/').any(|segment| matches!(segment, "." | "..")) {
+        return Err("its path has a segment . or .., which servers resolve".to_owned());
+    }
     if parts.method == Method::CONNECT {
         return Err("CONNECT is not a request for a payload".to_owned());
     }
@@ -205,6 +217,8 @@ mod tests {
             (source(|_| Request::get("/relative").body(())), "begin with http"),
             (source(|_| Request::get("ftp://h/").body(())), "use http or https"),
             (source(|_| Request::connect("http://h/").body(())), "CONNECT"),
+            (source(|_| Request::get("http://h/a/../b").body(())), "servers resolve"),
+            (source(|_| Request::get("http://h/ü").body(())), "not ASCII"),
             (
                 source(|_| Request::get("http://h/").header("content-length", "7").body(())),
                 "set by the client",

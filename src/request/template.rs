@@ -37,8 +37,7 @@ impl Template {
     /// The URL for an id, or why it cannot have one.
     pub(crate) fn url(&self, id: &str) -> Result<Uri, String> {
         check_id(id, self.in_path)?;
-        let encoded = utf8_percent_encode(id, RESERVED).to_string();
-        let url = self.pieces.join(&encoded);
+        let url = self.pieces.join(&encode(id));
         if url.len() > LONGEST_URL {
             return Err(format!("its URL would be {} bytes long; {LONGEST_URL} is the most", url.len()));
         }
@@ -55,6 +54,9 @@ fn parse(url: &str) -> Result<Template, String> {
     let (scheme, rest) = url.split_once("://").ok_or("it must begin with http:// or https://")?;
     if !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
         return Err(format!("the scheme {scheme} is not supported; use http or https"));
+    }
+    if rest.replace(PLACE, "").contains(['{', '}']) {
+        return Err("only {id} is filled in; a brace that is meant is written %7B or %7D".to_owned());
     }
     let (authority, rest) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     if authority.is_empty() {
@@ -83,8 +85,20 @@ fn parse(url: &str) -> Result<Template, String> {
 /// The longest URL: what a request's first line leaves beside the method, the version and the white space.
 pub(crate) const LONGEST_URL: usize = MAX_REQUEST_LINE - 64;
 
+/// An id as one segment of a path, or one value of a query, whatever it holds: everything but letters, digits, `-`,
+/// `.`, `_` and `~` is percent-encoded. This is what is done to `{id}` in a URL; use it where you make the URL of a
+/// request yourself.
+///
+/// ```
+/// assert_eq!(fanout::encode("a/b ü"), "a%2Fb%20%C3%BC");
+/// ```
+#[must_use]
+pub fn encode(id: &str) -> String {
+    utf8_percent_encode(id, RESERVED).to_string()
+}
+
 /// Why an id cannot stand in a URL.
-fn check_id(id: &str, in_path: bool) -> Result<(), String> {
+pub(super) fn check_id(id: &str, in_path: bool) -> Result<(), String> {
     if id.is_empty() {
         return Err("an empty id names nothing".to_owned());
     }
@@ -181,6 +195,9 @@ mod tests {
             ("ftp://h/{id}", "use http or https"),
             ("h/{id}", "begin with http"),
             ("/users/{id}", "begin with http"),
+            ("http://h/{ID}/{id}", "only {id} is filled in"),
+            ("http://h/{id}?q={x}", "only {id} is filled in"),
+            ("http://h/{{id}}", "only {id} is filled in"),
             ("http:///{id}", "names no host"),
             ("http://h:0/{id}", "from 1 to 65535"),
             ("http://h:99999/{id}", "from 1 to 65535"),

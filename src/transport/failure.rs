@@ -26,6 +26,7 @@ pub(crate) struct Failure {
     /// A connection that had been used before broke without a byte of an answer: most likely the server had closed it
     /// meanwhile. A request that may be sent twice can be replayed on a [fresh](super::Wire::fresh) one.
     pub(crate) stale: bool,
+    #[cfg_attr(not(test), expect(dead_code, reason = "`kind` follows from it; tests ask who ended it"))]
     pub(crate) cut: Option<Cut>,
     /// What came back, if the head did.
     pub(crate) head: Option<Box<Head>>,

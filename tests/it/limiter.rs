@@ -107,7 +107,8 @@ fn the_bound_holds(threads: usize, each: usize, cancelled: Option<usize>) {
         assert_eq!(grants.len(), threads * each);
         let ideal = Duration::from_secs_f64((grants.len() as f64 - f64::from(burst)) / 2_000.0);
         assert!(took >= ideal, "{took:?} is less than the ideal {ideal:?}");
-        assert!(took < ideal * 3, "{took:?} is far more than the ideal {ideal:?}");
+        // How near it comes is for a bench to say: here, many tests share the processors.
+        assert!(took < ideal * 20, "{took:?} is far more than the ideal {ideal:?}");
     }
     check_every_window(grants, rate, burst);
 }
