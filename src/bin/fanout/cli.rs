@@ -129,7 +129,7 @@ pub(crate) struct GetArgs {
     #[arg(long, value_name = "SIZE", default_value = "10MiB", help_heading = "Responses")]
     pub(crate) max_body: String,
 
-    /// Write the records to FILE instead of standard output; one that is not empty is refused
+    /// Write the records to FILE instead of standard output ('-'); one that is not empty is refused
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) output: Option<PathBuf>,
 

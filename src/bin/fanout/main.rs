@@ -20,6 +20,7 @@ mod output;
 mod picture;
 mod quota;
 mod record;
+mod streams;
 
 mod exit;
 mod logging;

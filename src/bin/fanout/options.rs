@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use fanout::{BuildError, FanOutClient, MAX_IN_FLIGHT};
@@ -15,6 +15,7 @@ use crate::ids::{Ids, Ranges};
 use crate::output::Output;
 use crate::quota::Quota;
 use crate::serve::Settings;
+use crate::streams::{self, FileId};
 use crate::values::statuses::Statuses;
 use crate::values::{duration, rate, request, size, whole};
 
@@ -37,11 +38,17 @@ impl GetOptions {
         let (quota, max_in_flight) = pace(&args.pace)?;
         let deadline = optional("deadline", args.deadline.as_deref(), duration::parse)?;
         let client = client(&args, quota, max_in_flight)?;
-        let ids = ids(&args)?;
+        let mut ids = ids(&args)?;
+        let output_path = args.output.as_deref().filter(|path| *path != Path::new("-"));
+        refuse_input_as_output(&ids, output_path)?;
+        ids.read_through()?;
         if let (Some(deadline), Some(total)) = (deadline, ids.total) {
             refuse_what_cannot_be_met(deadline, total, &quota)?;
         }
-        let output = output(&args)?;
+        let output = match output_path {
+            Some(path) => Output::file(path, args.overwrite)?,
+            None => Output::standard()?,
+        };
         Ok(GetOptions {
             client,
             ids,
@@ -147,24 +154,22 @@ fn ids(args: &GetArgs) -> Result<Ids, UsageError> {
         (None, None) if io::stdin().is_terminal() => Err(UsageError::new(
             "no ids: standard input is a terminal (use --ids 1-60, --input FILE, or a pipe)",
         )),
-        (None, _) => Ok(Ids::from_standard_input(deduplicate)),
+        (None, _) => Ids::from_standard_input(deduplicate),
     }
 }
 
-fn output(args: &GetArgs) -> Result<Output, UsageError> {
-    let Some(path) = &args.output else {
-        return Output::standard();
+/// As `cat` does, and before anything is read, written or emptied.
+fn refuse_input_as_output(ids: &Ids, output: Option<&Path>) -> Result<(), UsageError> {
+    let (shown, file) = match output {
+        Some(path) => (format!("--output {}", path.display()), FileId::of_path(path)),
+        None => ("standard output".to_owned(), streams::file_of_standard_output()),
     };
-    if same_file(path, args.input.as_ref()) {
-        let shown = path.display();
-        return Err(UsageError::new(format!("--output {shown}: is the file of --input (use another)")));
+    match ids.file() {
+        Some((input, name)) if file.as_ref() == Some(input) => Err(UsageError::new(format!(
+            "{shown}: is the file that the ids come from, {name} (write to another file)"
+        ))),
+        _ => Ok(()),
     }
-    Output::file(path, args.overwrite)
-}
-
-fn same_file(path: &Path, other: Option<&PathBuf>) -> bool {
-    let [path, other] = [Some(path), other.map(PathBuf::as_path)].map(|path| fs::canonicalize(path?).ok());
-    path.is_some() && path == other
 }
 
 fn refuse_what_cannot_be_met(deadline: Duration, total: u128, quota: &Quota) -> Result<(), UsageError> {

@@ -11,6 +11,7 @@ use std::thread;
 
 use crate::exit::UsageError;
 use crate::outbox::Outbox;
+use crate::streams;
 
 /// An open output.
 pub(crate) struct Output {
@@ -29,7 +30,7 @@ pub(crate) struct Output {
 impl Output {
     pub(crate) fn standard() -> Result<Output, UsageError> {
         let cannot = |error: io::Error| UsageError::new(format!("cannot write to standard output: {error}"));
-        let file = duplicate_standard_output().map_err(cannot)?;
+        let file = streams::standard_output().map_err(cannot)?;
         Ok(Output {
             is_regular: file.metadata().is_ok_and(|metadata| metadata.is_file()),
             is_terminal: file.is_terminal(),
@@ -95,19 +96,6 @@ impl Output {
         }
         result
     }
-}
-
-/// Past the buffer of `std::io::stdout`, which would cut long records up.
-#[cfg(unix)]
-fn duplicate_standard_output() -> io::Result<File> {
-    use std::os::fd::AsFd;
-    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
-}
-
-#[cfg(windows)]
-fn duplicate_standard_output() -> io::Result<File> {
-    use std::os::windows::io::AsHandle;
-    Ok(File::from(io::stdout().as_handle().try_clone_to_owned()?))
 }
 
 #[cfg(test)]

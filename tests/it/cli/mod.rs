@@ -3,6 +3,8 @@
 // Helpers outside of a test function, where the settings of clippy.toml do not reach.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[cfg(unix)]
+mod files;
 mod get;
 mod ids;
 mod serve;

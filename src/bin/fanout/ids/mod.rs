@@ -10,7 +10,7 @@ mod seen;
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
@@ -18,6 +18,7 @@ use crossbeam_channel::{Receiver, bounded};
 
 use crate::exit::UsageError;
 use crate::outbox::Outbox;
+use crate::streams::{self, FileId};
 use lines::Lines;
 use seen::Seen;
 
@@ -37,8 +38,18 @@ pub(crate) struct Ids {
 
 enum Source {
     Ranges(Ranges),
-    File(File, PathBuf),
-    StandardInput,
+    Lines(Input),
+}
+
+/// What lines are read from.
+struct Input {
+    file: File,
+    /// Which one it is, if it is a regular file.
+    id: Option<FileId>,
+    /// How people know it: `standard input`, `ids.txt`.
+    name: String,
+    /// It is ours alone, and can be read twice.
+    rereadable: bool,
 }
 
 impl Ids {
@@ -47,29 +58,56 @@ impl Ids {
         Ids { total: Some(ranges.count()), source: Source::Ranges(ranges), deduplicate: false }
     }
 
-    pub(crate) fn from_standard_input(deduplicate: bool) -> Ids {
-        Ids { source: Source::StandardInput, deduplicate, total: None }
+    pub(crate) fn from_standard_input(deduplicate: bool) -> Result<Ids, UsageError> {
+        let name = "standard input";
+        let file = streams::standard_input().map_err(|error| cannot_read(name, error))?;
+        Ids::from_open(file, None, name, name, deduplicate)
     }
 
-    /// Opens the file and, if it is one that can be read twice and is not large, reads it through.
+    /// Opens the file.
     pub(crate) fn from_file(path: &Path, deduplicate: bool) -> Result<Ids, UsageError> {
-        let shown = path.display();
-        let cannot = |error: io::Error| UsageError::new(format!("--input {shown}: cannot read it: {error}"));
-        let mut file = File::open(path).map_err(cannot)?;
-        let metadata = file.metadata().map_err(cannot)?;
-        if metadata.is_dir() {
-            return Err(UsageError::new(format!(
-                "--input {shown}: is a directory (use a file of ids, one a line)"
-            )));
+        let (name, option) = (path.display().to_string(), format!("--input {}", path.display()));
+        let file = File::open(path).map_err(|error| cannot_read(&option, error))?;
+        Ids::from_open(file, Some(path), &name, &option, deduplicate)
+    }
+
+    fn from_open(
+        file: File,
+        path: Option<&Path>,
+        name: &str,
+        shown: &str,
+        deduplicate: bool,
+    ) -> Result<Ids, UsageError> {
+        if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+            return Err(UsageError::new(format!("{shown}: is a directory (use a file of ids, one a line)")));
         }
-        let mut total = None;
-        if metadata.is_file() && metadata.len() <= READ_AHEAD {
-            let lines = Lines::new(BufReader::new(&file), shown.to_string());
-            total =
-                Some(count(lines, deduplicate).map_err(|error| UsageError::new(format!("--input {error}")))?);
+        let id = FileId::of_open(&file, path);
+        let rereadable = id.is_some() && path.is_some();
+        let source = Source::Lines(Input { file, id, name: name.to_owned(), rereadable });
+        Ok(Ids { source, deduplicate, total: None })
+    }
+
+    /// The file that they come from, and what it is called; nothing if it is no regular file.
+    pub(crate) fn file(&self) -> Option<(&FileId, &str)> {
+        match &self.source {
+            Source::Lines(Input { id: Some(id), name, .. }) => Some((id, name)),
+            _ => None,
+        }
+    }
+
+    /// Reads a file of `--input` through, if it is one that can be read twice and is not large.
+    pub(crate) fn read_through(&mut self) -> Result<(), UsageError> {
+        let Source::Lines(Input { file, name, rereadable: true, .. }) = &mut self.source else {
+            return Ok(());
+        };
+        let cannot = |error| cannot_read(&format!("--input {name}"), error);
+        if file.metadata().map_err(cannot)?.len() <= READ_AHEAD {
+            let lines = Lines::new(BufReader::new(&*file), name.clone());
+            let count = count(lines, self.deduplicate);
+            self.total = Some(count.map_err(|error| UsageError::new(format!("--input {error}")))?);
             file.rewind().map_err(cannot)?;
         }
-        Ok(Ids { source: Source::File(file, path.to_owned()), deduplicate, total })
+        Ok(())
     }
 
     /// Starts the thread that brings the ids, each when `outbox` admits it.
@@ -108,8 +146,7 @@ impl Source {
     fn into_ids(self) -> Box<dyn Iterator<Item = Result<String, String>>> {
         match self {
             Source::Ranges(ranges) => Box::new(ranges.into_ids().map(Ok)),
-            Source::File(file, path) => Box::new(streamed(file, path.display().to_string())),
-            Source::StandardInput => Box::new(streamed(io::stdin(), "standard input".to_owned())),
+            Source::Lines(Input { file, name, .. }) => Box::new(streamed(file, name)),
         }
     }
 }
@@ -119,6 +156,10 @@ impl Source {
 fn streamed(reader: impl Read, name: String) -> impl Iterator<Item = Result<String, String>> {
     let mut lines = Lines::new(BufReader::new(reader), name);
     std::iter::from_fn(move || lines.next_id().transpose())
+}
+
+fn cannot_read(shown: &str, error: io::Error) -> UsageError {
+    UsageError::new(format!("{shown}: cannot read it: {error}"))
 }
 
 fn count(mut lines: Lines<impl io::BufRead>, deduplicate: bool) -> Result<u128, String> {
