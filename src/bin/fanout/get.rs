@@ -25,6 +25,10 @@ pub(crate) fn get(options: GetOptions, screen: &Screen) -> Exit {
 
 fn fetch(options: GetOptions, screen: &Screen) -> io::Result<Exit> {
     let (name, is_regular) = (options.output.name.clone(), options.output.is_regular);
+    if options.output.is_lost && !options.talk.quiet {
+        screen
+            .say("warning: standard output is closed (or /dev/null, open for reading too): records are lost");
+    }
     let progress = Style::choose(options.progress, options.output.is_terminal);
     let cancel = token(options.deadline);
     let outbox = Arc::new(Outbox::new(options.max_in_flight));

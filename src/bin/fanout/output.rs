@@ -11,7 +11,7 @@ use std::thread;
 
 use crate::exit::UsageError;
 use crate::outbox::Outbox;
-use crate::streams;
+use crate::streams::{self, Standard};
 
 /// An open output.
 pub(crate) struct Output {
@@ -22,6 +22,8 @@ pub(crate) struct Output {
     pub(crate) is_regular: bool,
     /// A terminal, which a progress bar would have to share with the records.
     pub(crate) is_terminal: bool,
+    /// Standard output seems to be closed: a run will do, but nobody will ever see its records.
+    pub(crate) is_lost: bool,
     /// The length before the next record, of a file that is ours alone: a record that could not be written
     /// whole is cut off again.
     length: Option<u64>,
@@ -36,6 +38,7 @@ impl Output {
             is_terminal: file.is_terminal(),
             file,
             name: "standard output".to_owned(),
+            is_lost: streams::seems_closed(Standard::Output),
             length: None,
         })
     }
@@ -60,6 +63,7 @@ impl Output {
             is_terminal: file.is_terminal(),
             file,
             name: shown.to_string(),
+            is_lost: false,
             length: metadata.is_file().then_some(0),
         })
     }

@@ -35,6 +35,13 @@ impl FileId {
     }
 }
 
+/// The standard streams that records and ids go through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standard {
+    Input,
+    Output,
+}
+
 /// Past the buffer of `std::io::stdin`, and with what a file tells of itself.
 pub(crate) fn standard_input() -> io::Result<File> {
     duplicate(&io::stdin())
@@ -48,6 +55,38 @@ pub(crate) fn standard_output() -> io::Result<File> {
 /// Which file standard output is, if it is one.
 pub(crate) fn file_of_standard_output() -> Option<FileId> {
     FileId::of_open(&standard_output().ok()?, None)
+}
+
+/// Whether a standard stream was closed (`<&-`, `>&-`) when the process began, as far as that can be known.
+pub(crate) fn seems_closed(stream: Standard) -> bool {
+    let number = match stream {
+        Standard::Input => 0,
+        Standard::Output => 1,
+    };
+    is_stand_in(number).unwrap_or(false)
+}
+
+/// Rust opens `/dev/null`, to read and to write, in the place of a standard stream that is not there. A shell
+/// that is told to use `/dev/null` opens it for one of the two. But some programs start others with a
+/// `/dev/null` that is open for both, and those cannot be told apart; so this is a guess, to be acted upon
+/// only where it does not matter which it is.
+#[cfg(target_os = "linux")]
+fn is_stand_in(number: u32) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let device = |path: &str| std::fs::metadata(path).map(|metadata| metadata.rdev());
+    if device(&format!("/proc/self/fd/{number}"))? != device("/dev/null")? {
+        return Ok(false);
+    }
+    let about = std::fs::read_to_string(format!("/proc/self/fdinfo/{number}"))?;
+    let flags = about.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|octal| u32::from_str_radix(octal.trim(), 8).ok());
+    // The two lowest bits: 0 to read, 1 to write, 2 for both.
+    Ok(flags.is_some_and(|flags| flags & 3 == 2))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_stand_in(_number: u32) -> io::Result<bool> {
+    Ok(false)
 }
 
 #[cfg(unix)]

@@ -52,3 +52,22 @@ fn standard_input_that_is_a_directory_is_a_mistake() {
     let done = shell("\"$0\" get \"$1\" < /", &Api::new().url, "");
     assert_eq!(done.code(2).errors(), ["standard input: is a directory (use a file of ids, one a line)"]);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_standard_stream_that_is_closed_is_told() {
+    let api = Api::new();
+    let done = shell("\"$0\" get \"$1\" <&-", &api.url, "");
+    assert!(done.code(2).errors()[0].starts_with("standard input: is closed"), "{}", done.stderr);
+    let done = shell("\"$0\" get --ids 1 \"$1\" >&-", &api.url, "");
+    assert!(done.stderr.starts_with("warning: standard output is closed"), "{}", done.stderr);
+    for script in [
+        "\"$0\" get \"$1\" < /dev/null > /dev/null",
+        "\"$0\" get --ids 1 \"$1\" <&- > /dev/null",
+        "\"$0\" get --ids 1 --output \"$2\" \"$1\" >&-",
+    ] {
+        let file = TempPath::new("closed");
+        let done = shell(script, &api.url, file.shown());
+        assert!(!done.code(0).stderr.contains("warning"), "{}", done.stderr);
+    }
+}

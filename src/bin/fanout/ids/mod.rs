@@ -18,7 +18,7 @@ use crossbeam_channel::{Receiver, bounded};
 
 use crate::exit::UsageError;
 use crate::outbox::Outbox;
-use crate::streams::{self, FileId};
+use crate::streams::{self, FileId, Standard};
 use lines::Lines;
 use seen::Seen;
 
@@ -59,6 +59,11 @@ impl Ids {
     }
 
     pub(crate) fn from_standard_input(deduplicate: bool) -> Result<Ids, UsageError> {
+        if streams::seems_closed(Standard::Input) {
+            return Err(UsageError::new(
+                "standard input: is closed, so that no ids can come (use --ids 1-60, --input FILE, or a pipe)",
+            ));
+        }
         let name = "standard input";
         let file = streams::standard_input().map_err(|error| cannot_read(name, error))?;
         Ids::from_open(file, None, name, name, deduplicate)
