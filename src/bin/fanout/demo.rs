@@ -62,7 +62,8 @@ fn tell(args: &DemoArgs, ended: &Ended, seen: &Seen, screen: &Screen) -> Exit {
             screen.say(line);
         }
     }
-    if let Some(signal) = signal {
+    screen.finish();
+    if let Some(signal) = ended.caught.signal() {
         return Exit::Signal(signal);
     }
     if let Some(failure) = ended.failure() {

@@ -78,8 +78,9 @@ fn sum_up(ended: &Ended, delivery: &Delivery, output: &str, quiet: bool, screen:
             unwritten => screen.say(format_args!("{unwritten} records did not get out to {output}")),
         }
     }
+    screen.finish();
     let is_complete = ended.failure().is_none() && ended.result.is_ok() && ended.failed == 0;
-    match signal {
+    match ended.caught.signal() {
         Some(signal) => Exit::Signal(signal),
         None if is_complete && delivery.is_complete() => Exit::Success,
         None => Exit::Failure,

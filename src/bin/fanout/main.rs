@@ -39,11 +39,12 @@ use options::GetOptions;
 use screen::Screen;
 
 fn main() -> ExitCode {
-    let screen = Screen::default();
+    let screen = Screen::start();
     let exit = carry_out(Cli::parse().command, &screen).unwrap_or_else(|error| {
         screen.say(format_args!("error: {error}"));
         Exit::Usage
     });
+    screen.finish();
     exit.into_code()
 }
 

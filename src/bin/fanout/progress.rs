@@ -41,7 +41,13 @@ pub(crate) struct Counts {
 }
 
 /// A thread that shows the progress until it is stopped.
-pub(crate) struct Progress(Option<(Sender<()>, Receiver<()>)>);
+pub(crate) struct Progress(Option<Shown>);
+
+struct Shown {
+    stop: Sender<()>,
+    finished: Receiver<()>,
+    screen: Screen,
+}
 
 impl Style {
     /// A bar needs a terminal that it has for itself: records on the same one would tear it.
@@ -78,7 +84,7 @@ impl Progress {
         let (stop, stopped) = bounded::<()>(0);
         let (done, finished) = bounded::<()>(0);
         let mut view = View::new(total, quota, Instant::now());
-        let screen = screen.clone();
+        let (screen, shared) = (screen.clone(), screen.clone());
         let show = move || {
             let _done = done; // dropped at the end
             let bar = (style == Style::Bar).then(|| bar(total));
@@ -101,14 +107,16 @@ impl Progress {
         };
         // A run can do without.
         let thread = thread::Builder::new().name("progress".to_owned()).spawn(show);
-        Progress(thread.is_ok().then_some((stop, finished)))
+        Progress(thread.is_ok().then(|| Shown { stop, finished, screen: shared }))
     }
 
     /// Takes the progress off the screen.
     pub(crate) fn stop(self) {
-        if let Some((stop, finished)) = self.0 {
+        if let Some(Shown { stop, finished, screen }) = self.0 {
             drop(stop);
-            let _ = finished.recv_timeout(LAST_DRAW);
+            let end = Instant::now() + LAST_DRAW;
+            let end = screen.patience_ends().map_or(end, |patience_ends| end.min(patience_ends));
+            let _ = finished.recv_deadline(end);
         }
     }
 }

@@ -56,10 +56,11 @@ impl Run {
     ) -> io::Result<Ended> {
         let Run { client, ids, quota, max_in_flight, keep_going, progress } = self;
         let caught = signals::listen({
-            let (cancel, outbox) = (cancel.clone(), outbox.clone());
+            let (cancel, outbox, screen) = (cancel.clone(), outbox.clone(), screen.clone());
             move || {
                 cancel.cancel();
                 outbox.signalled();
+                screen.signalled();
             }
         })?;
         let broken_input = Arc::new(OnceLock::new());

@@ -4,8 +4,8 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-/// After a signal the run has so long to end by itself. It takes a few milliseconds; this is for what nobody
-/// can interrupt, such as a log line to a terminal that has been stopped.
+/// After a signal the run has so long to end by itself. It takes a few milliseconds, and a quarter of a second
+/// more where nobody reads its output; this is for what nobody can interrupt, such as a disk that hangs.
 #[cfg(unix)]
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(3);
 

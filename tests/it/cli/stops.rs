@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[cfg(unix)]
 use std::os::unix::process::ExitStatusExt;
@@ -113,6 +113,19 @@ fn an_output_that_nobody_reads_does_not_hold_up_a_stop() {
     let (whole, unwritten) = (whole(&done.stdout), unwritten(&done.stderr));
     assert!(whole > 0 && unwritten > 0 && whole + unwritten == 20, "{whole} + {unwritten}");
     api.hanging_connection_ends();
+}
+
+/// Log lines enough to fill the pipe and the queue before it.
+#[test]
+fn a_standard_error_that_nobody_reads_does_not_hold_up_a_stop() {
+    let api = Api::new();
+    let args = ["-vv", "--ids", "1-1000000", "--rate", "none", "--output", "/dev/null", &api.url];
+    let mut running = Running::start(&mut get_command(args));
+    assert!(api.requests_until_quiet(Duration::from_millis(500)) < 100_000, "they wait for the reader");
+    let start = Instant::now();
+    running.kill(&["INT"]);
+    assert_eq!(running.status().signal(), Some(INT));
+    assert!(start.elapsed() < Duration::from_millis(1_500), "{:?}", start.elapsed());
 }
 
 #[test]

@@ -51,7 +51,7 @@ impl Settings {
 
 /// Serves until a signal comes, and says then what it has seen.
 pub(crate) fn serve(settings: Settings, screen: &Screen) -> Exit {
-    match serve_until_signal(settings) {
+    match serve_until_signal(settings, screen) {
         Ok(seen) => {
             screen.say(seen);
             Exit::Success
@@ -63,9 +63,13 @@ pub(crate) fn serve(settings: Settings, screen: &Screen) -> Exit {
     }
 }
 
-fn serve_until_signal(settings: Settings) -> io::Result<Seen> {
+fn serve_until_signal(settings: Settings, screen: &Screen) -> io::Result<Seen> {
     let (running, stopped) = bounded::<()>(0);
-    signals::listen(move || drop(running))?;
+    let unread = screen.clone();
+    signals::listen(move || {
+        drop(running);
+        unread.signalled();
+    })?;
     let server = Server::start(settings)?;
     let mut out = io::stdout().lock();
     writeln!(out, "listening on {}", server.url())?;
