@@ -17,6 +17,7 @@ use crate::quota::Quota;
 use crate::run::{Ended, Run};
 use crate::screen::Screen;
 use crate::serve::{Seen, Server, Settings};
+use crate::streams;
 use crate::summary::summary;
 
 const IDS: &str = "1-60";
@@ -69,8 +70,14 @@ fn tell(args: &DemoArgs, ended: &Ended, seen: &Seen, screen: &Screen) -> Exit {
     if let Some(failure) = ended.failure() {
         screen.say(format_args!("error: {failure}"));
     }
-    let shown = io::stdout().write_all(shown(seen, ended.quota).as_bytes());
-    if ended.result.is_ok() && shown.is_ok() { Exit::Success } else { Exit::Failure }
+    match streams::standard_output().and_then(|mut out| out.write_all(shown(seen, ended.quota).as_bytes())) {
+        Ok(()) if ended.result.is_ok() => return Exit::Success,
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            screen.say(format_args!("error: cannot write to standard output: {error}"));
+        }
+        _ => {}
+    }
+    Exit::Failure
 }
 
 fn shown(seen: &Seen, quota: Quota) -> String {

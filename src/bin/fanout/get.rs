@@ -72,10 +72,12 @@ fn sum_up(ended: &Ended, delivery: &Delivery, output: &str, quiet: bool, screen:
                 screen.say(line);
             }
         }
-        match delivery.unwritten {
-            0 => {}
-            1 => screen.say(format_args!("1 record did not get out to {output}")),
-            unwritten => screen.say(format_args!("{unwritten} records did not get out to {output}")),
+        if let Some(lost) = lost(ended, delivery, output) {
+            screen.say(lost);
+        }
+        if ended.result.is_ok() && signal.is_none() && ended.failed > 0 {
+            let ids = if ended.failed == 1 { "id" } else { "ids" };
+            screen.say(format_args!("error: {} {ids} failed", ended.failed));
         }
     }
     screen.finish();
@@ -84,6 +86,19 @@ fn sum_up(ended: &Ended, delivery: &Delivery, output: &str, quiet: bool, screen:
         Some(signal) => Exit::Signal(signal),
         None if is_complete && delivery.is_complete() => Exit::Success,
         None => Exit::Failure,
+    }
+}
+
+/// The records that did not get out. That is the error itself if there is no other reason for the run's end.
+fn lost(ended: &Ended, delivery: &Delivery, output: &str) -> Option<String> {
+    let unwritten = delivery.unwritten;
+    let records = if unwritten == 1 { "record" } else { "records" };
+    let text = format!("{unwritten} {records} did not get out to {output}");
+    let is_told = ended.caught.signal().is_some() || ended.failure().is_some() || delivery.failure.is_some();
+    match unwritten {
+        0 => None,
+        _ if is_told => Some(text),
+        _ => Some(format!("error: {text} before the deadline")),
     }
 }
 

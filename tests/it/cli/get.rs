@@ -57,7 +57,7 @@ fn with_keep_going_failures_are_records_and_the_code_is_1() {
     let api = mixed();
     let done = get_with_input(["--keep-going", &api.url], "1\nbad\n2\ngone\nc\u{1}d\n");
     done.code(1);
-    assert_eq!(done.errors(), [] as [&str; 0]);
+    assert_eq!(done.errors(), ["3 ids failed"]);
     assert_eq!(done.ids(), ["1", "2", "bad", "c\u{1}d", "gone"]);
     let records = done.records();
     let bad = &records["bad"];

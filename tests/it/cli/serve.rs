@@ -97,6 +97,14 @@ fn an_id_finds_its_way_back_through_the_url() {
     assert_eq!(body["user"], "a/b \"ü\"");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_demo_that_cannot_be_shown_says_so() {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let done = Running::start(fanout(["demo", "-q"]).stdout(full)).done();
+    assert!(done.code(1).errors()[0].starts_with("cannot write to standard output: "), "{}", done.stderr);
+}
+
 #[test]
 fn a_port_that_is_taken_is_told() {
     let (_running, url) = serve(&[]);

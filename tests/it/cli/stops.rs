@@ -159,6 +159,8 @@ fn an_output_that_nobody_reads_does_not_hold_up_a_deadline_or_a_failure() {
     assert_eq!(running.status().code(), Some(1));
     let done = running.done();
     assert_eq!(whole(&done.stdout) + unwritten(&done.stderr), 20);
+    let errors = done.errors();
+    assert!(errors.len() == 1 && errors[0].ends_with("before the deadline"), "{errors:?}");
 }
 
 #[test]
@@ -187,7 +189,8 @@ fn a_reader_that_goes_ends_the_run_quietly() {
 #[track_caller]
 fn unwritten(stderr: &str) -> usize {
     let line = stderr.lines().find(|line| line.contains("did not get out"));
-    line.unwrap_or_else(|| panic!("{stderr}")).split(' ').next().unwrap().parse().unwrap()
+    let line = line.unwrap_or_else(|| panic!("{stderr}"));
+    line.trim_start_matches("error: ").split(' ').next().unwrap().parse().unwrap()
 }
 
 #[test]
