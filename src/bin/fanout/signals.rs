@@ -1,4 +1,6 @@
-//! SIGINT and SIGTERM: the first stops the run, the second ends the process on the spot.
+//! SIGINT and SIGTERM: the first stops the run, the second ends the process on the spot. A signal that was
+//! ignored when the process began (`nohup`, a job in the background of a script) stays ignored: whoever
+//! started it wants it so.
 
 use std::io;
 use std::sync::Arc;
@@ -29,7 +31,12 @@ pub(crate) fn listen(stop: impl FnOnce() + Send + 'static) -> io::Result<Caught>
     use signal_hook::low_level::emulate_default_handler;
 
     let caught = Caught::default();
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+    let mut wanted = vec![SIGINT, SIGTERM];
+    wanted.retain(|signal| !is_ignored(*signal));
+    if wanted.is_empty() {
+        return Ok(caught);
+    }
+    let mut signals = signal_hook::iterator::Signals::new(wanted)?;
     let first = caught.clone();
     let listener = move || {
         let mut arrivals = signals.forever();
@@ -50,6 +57,16 @@ pub(crate) fn listen(stop: impl FnOnce() + Send + 'static) -> io::Result<Caught>
     };
     thread::Builder::new().name("signals".to_owned()).spawn(listener)?;
     Ok(caught)
+}
+
+/// Whether the process ignores the signal. Only Linux tells without a call that is not safe.
+#[cfg(unix)]
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok()).unwrap_or(0);
+    // The lowest bit is that of signal 1.
+    signal > 0 && mask.checked_shr(signal.unsigned_abs() - 1).is_some_and(|mask| mask & 1 == 1)
 }
 
 /// Elsewhere Ctrl-C ends the process at once, as it does by default.

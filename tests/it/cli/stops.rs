@@ -1,7 +1,7 @@
 //! How a run ends early: by a signal, by a reader that goes, by one that does not read.
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 #[cfg(unix)]
@@ -126,6 +126,24 @@ fn a_standard_error_that_nobody_reads_does_not_hold_up_a_stop() {
     running.kill(&["INT"]);
     assert_eq!(running.status().signal(), Some(INT));
     assert!(start.elapsed() < Duration::from_millis(1_500), "{:?}", start.elapsed());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
+    let api = Api::new();
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' INT; exec \"$0\" get \"$1\"", env!("CARGO_BIN_EXE_fanout"), &api.url]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = Running::start(&mut command);
+    let mut stdin = running.stdin.take().unwrap();
+    stdin.write_all(b"1\n").unwrap();
+    assert_eq!(api.id(), "1");
+    running.kill(&["INT"]);
+    stdin.write_all(b"2\n").unwrap();
+    assert_eq!(api.id(), "2");
+    running.kill(&["TERM"]);
+    assert_eq!(running.done().status.signal(), Some(TERM));
 }
 
 #[test]
