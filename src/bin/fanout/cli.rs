@@ -74,7 +74,8 @@ pub(crate) struct GetArgs {
     /// Take the ids from FILE, one a line ('-' for standard input)
     ///
     /// Without --ids and --input, ids are read from standard input, and each is fetched as soon as its line
-    /// has come. Blank lines, CRLF, a byte order mark and blanks round an id are taken off.
+    /// has come. A file is read through before anything is sent, however large it is: its ids are counted, and
+    /// a bad line is refused. Blank lines, CRLF, a byte order mark and blanks round an id are taken off.
     #[arg(long, value_name = "FILE", help_heading = "Ids")]
     pub(crate) input: Option<PathBuf>,
 

@@ -88,6 +88,18 @@ fn a_bad_line_in_a_file_is_refused_before_anything_is_sent() {
 }
 
 #[test]
+fn a_large_file_is_no_different() {
+    let api = Api::new();
+    // Two lines and a bad one behind 65 MiB of blank lines.
+    let blank = [&[b' '; 1023][..], b"\n"].concat();
+    let text = [b"1\n2\n".to_vec(), blank.repeat(65 * 1024), b"\xff\n".to_vec()].concat();
+    let file = TempPath::with("large", text);
+    let done = get(["--input", file.shown(), &api.url]);
+    assert!(done.code(2).errors()[0].ends_with(", line 66563: is not valid UTF-8"), "{}", done.stderr);
+    assert_eq!(api.ids_so_far(), [] as [&str; 0]);
+}
+
+#[test]
 fn a_bad_line_in_a_stream_is_an_error_when_it_comes() {
     let api = Api::new();
     for (text, error) in [

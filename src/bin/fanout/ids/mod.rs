@@ -24,10 +24,6 @@ use seen::Seen;
 
 pub(crate) use ranges::Ranges;
 
-/// Input files up to this size, in bytes, are read through before anything is sent: so that a bad line is
-/// refused first, and the number of ids is known.
-const READ_AHEAD: u64 = 64 * 1024 * 1024;
-
 /// Where the ids come from, and whether each is taken only once.
 pub(crate) struct Ids {
     source: Source,
@@ -100,18 +96,18 @@ impl Ids {
         }
     }
 
-    /// Reads a file of `--input` through, if it is one that can be read twice and is not large.
+    /// Reads a file of `--input` through, if it can be read twice: so that a bad line is refused before anything
+    /// is sent, and the number of ids is known. It takes one more pass and the memory of the fingerprints,
+    /// however large it is.
     pub(crate) fn read_through(&mut self) -> Result<(), UsageError> {
         let Source::Lines(Input { file, name, rereadable: true, .. }) = &mut self.source else {
             return Ok(());
         };
         let cannot = |error| cannot_read(&format!("--input {name}"), error);
-        if file.metadata().map_err(cannot)?.len() <= READ_AHEAD {
-            let lines = Lines::new(BufReader::new(&*file), name.clone());
-            let count = count(lines, self.deduplicate);
-            self.total = Some(count.map_err(|error| UsageError::new(format!("--input {error}")))?);
-            file.rewind().map_err(cannot)?;
-        }
+        let lines = Lines::new(BufReader::new(&*file), name.clone());
+        let count = count(lines, self.deduplicate);
+        self.total = Some(count.map_err(|error| UsageError::new(format!("--input {error}")))?);
+        file.rewind().map_err(cannot)?;
         Ok(())
     }
 
