@@ -75,7 +75,8 @@ pub(crate) struct GetArgs {
     ///
     /// Without --ids and --input, ids are read from standard input, and each is fetched as soon as its line
     /// has come. A file is read through before anything is sent, however large it is: its ids are counted, and
-    /// a bad line is refused. Blank lines, CRLF, a byte order mark and blanks round an id are taken off.
+    /// a bad line is refused. A line may be 64 KiB long. Blank lines, CRLF, a byte order mark and blanks round
+    /// an id are taken off.
     #[arg(long, value_name = "FILE", help_heading = "Ids")]
     pub(crate) input: Option<PathBuf>,
 
@@ -124,6 +125,8 @@ pub(crate) struct GetArgs {
     pub(crate) ok: String,
 
     /// Go on when an id fails: write a record that says why, and exit with 1 at the end
+    ///
+    /// A line that is no id (not UTF-8, or longer than 64 KiB) has no record: standard error names it.
     #[arg(long, help_heading = "Responses")]
     pub(crate) keep_going: bool,
 

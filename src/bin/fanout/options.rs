@@ -41,7 +41,7 @@ impl GetOptions {
         let mut ids = ids(&args)?;
         let output_path = args.output.as_deref().filter(|path| *path != Path::new("-"));
         refuse_input_as_output(&ids, output_path)?;
-        ids.read_through()?;
+        ids.read_through(args.keep_going)?;
         if let (Some(deadline), Some(total)) = (deadline, ids.total) {
             refuse_what_cannot_be_met(deadline, total, &quota)?;
         }

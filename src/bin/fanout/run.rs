@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use fanout::{CancelToken, Error, ErrorKind, FanOutClient, Outcome};
 
-use crate::ids::Ids;
+use crate::ids::{Ids, Trouble};
 use crate::outbox::Outbox;
 use crate::progress::{Counts, Progress, Style};
 use crate::quota::Quota;
@@ -63,19 +63,29 @@ impl Run {
                 screen.signalled();
             }
         })?;
+        let tally = Arc::new(Tally::default());
         let broken_input = Arc::new(OnceLock::new());
         let total = ids.total;
         let ids = ids.feed(max_in_flight, outbox.clone(), {
             let (cancel, broken_input) = (cancel.clone(), broken_input.clone());
-            move |error| {
-                // Set only here, so that it cannot be set already.
-                let _ = broken_input.set(error);
-                if !keep_going {
-                    cancel.cancel();
+            let (tally, screen) = (tally.clone(), screen.clone());
+            move |trouble| match trouble {
+                Trouble::Line(error) if keep_going => {
+                    // A record needs an id: this is all that is told of the line.
+                    screen.say(format_args!("error: {error}"));
+                    tally.failed.fetch_add(1, Ordering::Relaxed);
+                    true
+                }
+                Trouble::Line(error) | Trouble::Reader(error) => {
+                    // Set only here and once, so that it cannot be set already.
+                    let _ = broken_input.set(error);
+                    if !keep_going {
+                        cancel.cancel();
+                    }
+                    false
                 }
             }
         })?;
-        let tally = Arc::new(Tally::default());
         let shown = total.map(|total| u64::try_from(total).unwrap_or(u64::MAX));
         let progress = Progress::start(progress, screen, shown, quota, counts(&client, &tally));
         let started = Instant::now();

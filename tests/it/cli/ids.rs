@@ -111,12 +111,27 @@ fn a_bad_line_in_a_stream_is_an_error_when_it_comes() {
         let errors = done.code(1).errors();
         assert!(errors.len() == 1 && errors[0].contains(error), "{}", done.stderr);
     }
-    let done = get_with_input(["--keep-going", &api.url], b"1\n\xff\n2\n");
-    assert_eq!(
-        (done.code(1).ids(), done.errors().len()),
-        (vec!["1".to_owned()], 1),
-        "what came before is fetched"
-    );
+}
+
+#[test]
+fn with_keep_going_a_bad_line_is_a_failure_and_the_next_ones_are_fetched() {
+    let api = Api::new();
+    let text = [b"1\n\xff\n".to_vec(), vec![b'x'; 70_000], b"\nc\x01d\n2\n".to_vec()].concat();
+    let file = TempPath::with("keep-going", &text);
+    for (done, name) in [
+        (get_with_input(["--keep-going", &api.url], &text), "standard input"),
+        (get(["--keep-going", "--input", file.shown(), &api.url]), file.shown()),
+    ] {
+        assert_eq!(done.code(1).ids(), ["1", "2", "c\u{1}d"]);
+        let told = [
+            format!("{name}, line 2: is not valid UTF-8"),
+            format!("{name}, line 3: is longer than 65536 bytes"),
+            "3 ids failed".to_owned(),
+        ];
+        assert_eq!(done.errors(), told);
+    }
+    let done = get(["--keep-going", "--input", file.shown(), &api.url]);
+    assert!(done.stderr.contains("fetched 2 of 5 ids"), "{}", done.stderr);
 }
 
 #[test]

@@ -20,6 +20,7 @@ use crate::exit::UsageError;
 use crate::outbox::Outbox;
 use crate::streams::{self, FileId, Standard};
 use lines::Lines;
+pub(crate) use lines::Trouble;
 use seen::Seen;
 
 pub(crate) use ranges::Ranges;
@@ -97,27 +98,27 @@ impl Ids {
     }
 
     /// Reads a file of `--input` through, if it can be read twice: so that a bad line is refused before anything
-    /// is sent, and the number of ids is known. It takes one more pass and the memory of the fingerprints,
+    /// is sent (unless the run is to go on behind it), and the number of ids is known. It takes one more pass and the memory of the fingerprints,
     /// however large it is.
-    pub(crate) fn read_through(&mut self) -> Result<(), UsageError> {
+    pub(crate) fn read_through(&mut self, keep_going: bool) -> Result<(), UsageError> {
         let Source::Lines(Input { file, name, rereadable: true, .. }) = &mut self.source else {
             return Ok(());
         };
         let cannot = |error| cannot_read(&format!("--input {name}"), error);
         let lines = Lines::new(BufReader::new(&*file), name.clone());
-        let count = count(lines, self.deduplicate);
+        let count = count(lines, self.deduplicate, keep_going);
         self.total = Some(count.map_err(|error| UsageError::new(format!("--input {error}")))?);
         file.rewind().map_err(cannot)?;
         Ok(())
     }
 
     /// Starts the thread that brings the ids, each when `outbox` admits it.
-    /// `on_error` is called, on that thread, if they cannot be read to their end.
+    /// `on_trouble` is called, on that thread, with what keeps it from an id; it says whether to go on.
     pub(crate) fn feed(
         self,
         ahead: usize,
         outbox: Arc<Outbox>,
-        on_error: impl FnOnce(String) + Send + 'static,
+        on_trouble: impl Fn(Trouble) -> bool + Send + 'static,
     ) -> io::Result<Receiver<String>> {
         let (ids, receiver) = bounded(ahead);
         let feeder = move || {
@@ -125,7 +126,10 @@ impl Ids {
             for id in self.source.into_ids() {
                 let id = match id {
                     Ok(id) => id,
-                    Err(error) => return on_error(error),
+                    Err(trouble) => match on_trouble(trouble) {
+                        true => continue,
+                        false => return,
+                    },
                 };
                 if seen.as_mut().is_some_and(|seen| !seen.insert(&id)) {
                     continue;
@@ -143,8 +147,8 @@ impl Ids {
 }
 
 impl Source {
-    /// The ids one by one, until the end or the first error.
-    fn into_ids(self) -> Box<dyn Iterator<Item = Result<String, String>>> {
+    /// The ids one by one.
+    fn into_ids(self) -> Box<dyn Iterator<Item = Result<String, Trouble>>> {
         match self {
             Source::Ranges(ranges) => Box::new(ranges.into_ids().map(Ok)),
             Source::Lines(Input { file, name, .. }) => Box::new(streamed(file, name)),
@@ -154,7 +158,7 @@ impl Source {
 
 /// Control characters are left to the client, which refuses the id when its turn comes: with `--keep-going`
 /// the others go on.
-fn streamed(reader: impl Read, name: String) -> impl Iterator<Item = Result<String, String>> {
+fn streamed(reader: impl Read, name: String) -> impl Iterator<Item = Result<String, Trouble>> {
     let mut lines = Lines::new(BufReader::new(reader), name);
     std::iter::from_fn(move || lines.next_id().transpose())
 }
@@ -163,11 +167,18 @@ fn cannot_read(shown: &str, error: io::Error) -> UsageError {
     UsageError::new(format!("{shown}: cannot read it: {error}"))
 }
 
-fn count(mut lines: Lines<impl io::BufRead>, deduplicate: bool) -> Result<u128, String> {
+/// How many ids there are. If the run is to go on behind them, lines that are none count as well, since they
+/// will be failures.
+fn count(mut lines: Lines<impl io::BufRead>, deduplicate: bool, keep_going: bool) -> Result<u128, String> {
     let mut seen = deduplicate.then(Seen::new);
     let mut count = 0;
-    while let Some(id) = lines.next_checked()? {
-        count += u128::from(seen.as_mut().is_none_or(|seen| seen.insert(&id)));
+    loop {
+        let id = if keep_going { lines.next_id() } else { lines.next_checked() };
+        match id {
+            Ok(Some(id)) => count += u128::from(seen.as_mut().is_none_or(|seen| seen.insert(&id))),
+            Ok(None) => return Ok(count),
+            Err(Trouble::Line(_)) if keep_going => count += 1,
+            Err(Trouble::Line(error) | Trouble::Reader(error)) => return Err(error),
+        }
     }
-    Ok(count)
 }
