@@ -173,13 +173,14 @@ fn refuse_input_as_output(ids: &Ids, output: Option<&Path>) -> Result<(), UsageE
 }
 
 fn refuse_what_cannot_be_met(deadline: Duration, total: u128, quota: &Quota) -> Result<(), UsageError> {
-    let least = quota.least_time(total);
-    if least <= deadline {
-        return Ok(());
-    }
+    let least = match quota.least_time(total) {
+        Some(least) if least <= deadline => return Ok(()),
+        Some(least) => format!("at least {}", duration::shown(least)),
+        None => "more than 584 years".to_owned(),
+    };
     Err(UsageError::new(format!(
-        "--deadline {deadline:?}: {total} ids at this quota ({quota}) take at least {least:?}; \
-         nothing was sent"
+        "--deadline {}: {total} ids at this quota ({quota}) take {least} (nothing was sent)",
+        duration::shown(deadline)
     )))
 }
 

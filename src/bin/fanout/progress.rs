@@ -12,6 +12,7 @@ use crate::cli::ProgressWhen;
 use crate::logging::is_dumb;
 use crate::quota::Quota;
 use crate::screen::Screen;
+use crate::values::duration;
 
 /// How long at most the end of a run waits for the last picture to be drawn, on a terminal that may be
 /// stopped.
@@ -144,7 +145,7 @@ impl View {
         View { total, quota, recent: VecDeque::from([(start, 0)]) }
     }
 
-    /// `12/60 done, 10.0/s, 3 in flight, 5 waiting for quota, 0 failed, 5 s left`
+    /// `12/60 done, 10.0/s, 3 in flight, 5 waiting for quota, 0 failed, 5s left`
     fn text(&mut self, counts: Counts, now: Instant) -> String {
         let Counts { done, failed, in_flight, waiting } = counts;
         let rate = self.rate(done, now);
@@ -154,7 +155,7 @@ impl View {
              {failed} failed"
         );
         if let Some(left) = self.left(done, rate) {
-            text += &format!(", {:.0} s left", left.ceil());
+            text += &format!(", {} left", duration::shown(left));
         }
         text
     }
@@ -172,11 +173,13 @@ impl View {
         }
     }
 
-    /// In seconds: at the rate of now, but not at that of a burst, which does not last.
-    fn left(&self, done: u64, rate: f64) -> Option<f64> {
+    /// At the rate of now, but not at that of a burst, which does not last. To the second.
+    fn left(&self, done: u64, rate: f64) -> Option<Duration> {
         let rate = self.quota.per_second().map_or(rate, |lasting| rate.min(lasting));
         let left = self.total?.saturating_sub(done);
-        (rate > 0.0).then(|| left as f64 / rate)
+        let seconds = (rate > 0.0).then(|| (left as f64 / rate).ceil())?;
+        // What does not fit is not worth showing.
+        Duration::try_from_secs_f64(seconds).ok()
     }
 }
 
@@ -195,8 +198,8 @@ mod tests {
             view.text(counts, start + Duration::from_millis(millis))
         };
         assert_eq!(at(0, 0), "0/60 done, 0.0/s, 3 in flight, 5 waiting for quota, 1 failed");
-        assert_eq!(at(500, 20), "20/60 done, 40.0/s, 3 in flight, 5 waiting for quota, 1 failed, 4 s left");
-        assert_eq!(at(2_500, 40), "40/60 done, 10.0/s, 3 in flight, 5 waiting for quota, 1 failed, 2 s left");
+        assert_eq!(at(500, 20), "20/60 done, 40.0/s, 3 in flight, 5 waiting for quota, 1 failed, 4s left");
+        assert_eq!(at(2_500, 40), "40/60 done, 10.0/s, 3 in flight, 5 waiting for quota, 1 failed, 2s left");
     }
 
     #[test]

@@ -24,13 +24,14 @@ impl Quota {
     }
 
     /// The least time in which `count` requests can be granted: the burst at once, the others one by one.
-    pub(crate) fn least_time(&self, count: u128) -> Duration {
+    /// `None`: more than 584 years, which is what can be counted.
+    pub(crate) fn least_time(&self, count: u128) -> Option<Duration> {
         let later = count.saturating_sub(u128::from(self.burst));
         match self.rate.parts() {
-            None => Duration::ZERO,
+            None => Some(Duration::ZERO),
             Some((tokens, per)) => {
                 let nanos = later.saturating_mul(per.as_nanos()).div_ceil(u128::from(tokens.max(1)));
-                u64::try_from(nanos).map_or(Duration::MAX, Duration::from_nanos)
+                u64::try_from(nanos).ok().map(Duration::from_nanos)
             }
         }
     }
@@ -97,13 +98,13 @@ mod tests {
     #[test]
     fn the_least_time_is_that_of_what_the_burst_does_not_hold() {
         let cases = [
-            ("10/s", 20, 60, Duration::from_secs(4)),
-            ("10/s", 20, 20, Duration::ZERO),
-            ("10/s", 20, 0, Duration::ZERO),
-            ("3/s", 1, 2, Duration::from_nanos(333_333_334)),
-            ("1/m", 1, 2, Duration::from_secs(60)),
-            ("none", 1, u128::MAX, Duration::ZERO),
-            ("1/d", 1, u128::MAX, Duration::MAX),
+            ("10/s", 20, 60, Some(Duration::from_secs(4))),
+            ("10/s", 20, 20, Some(Duration::ZERO)),
+            ("10/s", 20, 0, Some(Duration::ZERO)),
+            ("3/s", 1, 2, Some(Duration::from_nanos(333_333_334))),
+            ("1/m", 1, 2, Some(Duration::from_secs(60))),
+            ("none", 1, u128::MAX, Some(Duration::ZERO)),
+            ("1/d", 1, u128::MAX, None),
         ];
         for (rate, burst, count, time) in cases {
             assert_eq!(quota(rate, Some(burst)).least_time(count), time, "{rate} {burst} {count}");

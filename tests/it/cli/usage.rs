@@ -25,6 +25,14 @@ fn mistakes_are_named_and_nothing_is_sent() {
             &["--ids", "1-100", "--deadline", "1s", url],
             "--deadline 1s: 100 ids at this quota (10/s, burst 20) take at least 8s",
         ),
+        (
+            &["--ids", "1-100", "--rate", "1/d", "--deadline", "90m", url],
+            "--deadline 1h 30m: 100 ids at this quota (1/d, burst 1) take at least 99d (nothing was sent)",
+        ),
+        (
+            &["--ids", "1-18446744073709551615", "--deadline", "1s", url],
+            "--deadline 1s: 18446744073709551615 ids at this quota (10/s, burst 20) take more than 584 years",
+        ),
         (&["--ids", "1", "--max-body", "10KB", url], "--max-body 10KB: unknown unit 'KB'"),
         (&["--ids", "1", "--max-redirects", "many", url], "--max-redirects many: "),
         (&["--ids", "1", "--ok", "2xx", url], "--ok 2xx: '2xx' is no status"),

@@ -58,7 +58,7 @@ impl Ids {
     pub(crate) fn from_standard_input(deduplicate: bool) -> Result<Ids, UsageError> {
         if streams::seems_closed(Standard::Input) {
             return Err(UsageError::new(
-                "standard input: is closed, so that no ids can come (use --ids 1-60, --input FILE, or a pipe)",
+                "standard input: is closed, no ids can come (use --ids 1-60, --input FILE, or a pipe)",
             ));
         }
         let name = "standard input";
@@ -97,9 +97,9 @@ impl Ids {
         }
     }
 
-    /// Reads a file of `--input` through, if it can be read twice: so that a bad line is refused before anything
-    /// is sent (unless the run is to go on behind it), and the number of ids is known. It takes one more pass and the memory of the fingerprints,
-    /// however large it is.
+    /// Reads a file of `--input` through, if it can be read twice: so that a bad line is refused before
+    /// anything is sent (unless the run is to go on behind it), and the number of ids is known. It takes one
+    /// more pass and the memory of the fingerprints, however large it is.
     pub(crate) fn read_through(&mut self, keep_going: bool) -> Result<(), UsageError> {
         let Source::Lines(Input { file, name, rereadable: true, .. }) = &mut self.source else {
             return Ok(());

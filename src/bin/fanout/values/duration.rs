@@ -49,6 +49,26 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// As people read it: `250ms`, `8s`, `1.5s`, `2h 46m`, `99d`. From a minute on in the two largest units; what
+/// is left beyond that is rounded up, so that what takes at least so long can be done in the time shown.
+pub(crate) fn shown(span: Duration) -> String {
+    const MINUTE: Duration = Duration::from_secs(60);
+    if span < MINUTE {
+        let millis = span.as_nanos().div_ceil(1_000_000);
+        return if millis < 1_000 { format!("{millis}ms") } else { format!("{}s", millis as f64 / 1_000.0) };
+    }
+    let seconds = u128::from(span.as_secs()) + u128::from(span.subsec_nanos() > 0);
+    let minutes = seconds.div_ceil(60);
+    let hours = minutes.div_ceil(60);
+    let (large, small, units) = match () {
+        () if seconds < 3_600 => (seconds / 60, seconds % 60, ["m", "s"]),
+        () if minutes < 24 * 60 => (minutes / 60, minutes % 60, ["h", "m"]),
+        () => (hours / 24, hours % 24, ["d", "h"]),
+    };
+    let small = if small == 0 { String::new() } else { format!(" {small}{}", units[1]) };
+    format!("{large}{}{small}", units[0])
+}
+
 /// Cuts off, and gives back, the start of `rest` for which `wanted` holds.
 fn take_while<'a>(rest: &mut &'a str, wanted: impl Fn(char) -> bool) -> &'a str {
     let end = rest.find(|c| !wanted(c)).unwrap_or(rest.len());
@@ -77,6 +97,25 @@ mod tests {
         ];
         for (text, span) in cases {
             assert_eq!(parse(text), Ok(span), "{text}");
+        }
+    }
+
+    #[test]
+    fn spans_are_shown_in_two_units_and_never_too_short() {
+        let cases = [
+            (Duration::ZERO, "0ms"),
+            (Duration::from_nanos(333_333_334), "334ms"),
+            (Duration::from_millis(1_500), "1.5s"),
+            (Duration::from_secs(8), "8s"),
+            (Duration::from_nanos(60_000_000_001), "1m 1s"),
+            (Duration::from_secs(9_960), "2h 46m"),
+            (Duration::from_secs(9_961), "2h 47m"),
+            (Duration::from_secs(86_399), "1d"),
+            (Duration::from_secs(8_553_600), "99d"),
+            (Duration::from_secs(8_553_601), "99d 1h"),
+        ];
+        for (span, text) in cases {
+            assert_eq!(shown(span), text, "{span:?}");
         }
     }
 
