@@ -1,5 +1,5 @@
-//! A line chart with two logarithmic axes, as SVG set by hand: no script, no font of its own, and colours that follow
-//! the reader's choice of light or dark.
+//! A line chart with two logarithmic axes, as SVG set by hand: no script, no font of its own, and colours
+//! that follow the reader's choice of light or dark.
 
 use std::fmt::Write;
 
@@ -37,15 +37,16 @@ const STYLE: &str = "
   .grid { stroke: #d0d7de; stroke-width: 1 }
   .line { fill: none; stroke-width: 1.5 }
   .limit { stroke-dasharray: 4 4; stroke: #8c959f }
-  .ours { stroke-width: 3 }
-  .c0 { stroke: #57606a } .c1 { stroke: #cf222e } .c2 { stroke: #0969da } .c3 { stroke: #8250df }
-  .c4 { stroke: #1a7f37 } .c5 { stroke: #bf8700 } .c6 { stroke: #bf3989 }
+  .ours { stroke: #cf222e; stroke-width: 3 }
+  .c0 { stroke: #57606a } .c1 { stroke: #0969da } .c2 { stroke: #8250df } .c3 { stroke: #1a7f37 }
+  .c4 { stroke: #bf8700 } .c5 { stroke: #bf3989 } .c6 { stroke: #0a7ea4 } .c7 { stroke: #953800 }
   @media (prefers-color-scheme: dark) {
     text { fill: #9198a1 }
     .title { fill: #f0f6fc }
     .grid { stroke: #3d444d }
-    .c0 { stroke: #9198a1 } .c1 { stroke: #ff7b72 } .c2 { stroke: #58a6ff } .c3 { stroke: #bc8cff }
-    .c4 { stroke: #3fb950 } .c5 { stroke: #d29922 } .c6 { stroke: #f778ba }
+    .ours { stroke: #ff7b72 }
+    .c0 { stroke: #9198a1 } .c1 { stroke: #58a6ff } .c2 { stroke: #bc8cff } .c3 { stroke: #3fb950 }
+    .c4 { stroke: #d29922 } .c5 { stroke: #f778ba } .c6 { stroke: #39c5cf } .c7 { stroke: #db6d28 }
   }
 ";
 
@@ -78,7 +79,7 @@ impl Chart {
     }
 
     fn draw_grid(&self, svg: &mut String, xs: &Axis, ys: &Axis) {
-        for value in ys.powers_of_ten() {
+        for value in ys.ticks() {
             let y = ys.place(value);
             _ = writeln!(svg, "<path class=\"grid\" d=\"M{LEFT} {y:.1}H{RIGHT}\"/>");
             _ = writeln!(
@@ -143,9 +144,8 @@ impl Series {
     fn class(&self, number: usize) -> String {
         match (self.is_limit, self.is_ours) {
             (true, _) => "limit".to_owned(),
-            (false, true) => "c1 ours".to_owned(),
-            // The colour of ours is nobody else's.
-            (false, false) => format!("c{}", [0, 2, 3, 4, 5, 6][number % 6]),
+            (false, true) => "ours".to_owned(),
+            (false, false) => format!("c{}", number % 8),
         }
     }
 }
@@ -174,9 +174,11 @@ impl Axis {
         self.from + share * (self.to - self.from)
     }
 
-    fn powers_of_ten(&self) -> Vec<f64> {
-        let powers = (0..12).map(|power| 10_f64.powi(power));
-        powers.filter(|value| (self.least..=self.most).contains(value)).collect()
+    /// Powers of ten; and 2 and 5 of each, if there is room for them.
+    fn ticks(&self) -> Vec<f64> {
+        let steps: &[f64] = if self.most / self.least > 100.0 { &[1.0] } else { &[1.0, 2.0, 5.0] };
+        let ticks = (0..12).flat_map(|power| steps.iter().map(move |step| step * 10_f64.powi(power)));
+        ticks.filter(|value| (self.least..=self.most).contains(value)).collect()
     }
 }
 
@@ -191,7 +193,7 @@ mod tests {
         let steps = [places[1] - places[0], places[2] - places[1], places[3] - places[2]];
         assert!(steps.iter().all(|step| (step - steps[0]).abs() < 1e-9), "{steps:?}");
         assert!(places[0] > 0.0 && places[3] < 100.0);
-        assert_eq!(axis.powers_of_ten().len(), 4);
+        assert_eq!(axis.ticks().len(), 4);
     }
 
     #[test]

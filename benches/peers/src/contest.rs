@@ -11,12 +11,12 @@ use crate::contestants;
 use crate::harvest::Harvest;
 use crate::job::{Job, Question};
 
-/// A contestant: one whole batch, from making its client to having all bodies, or the first error, with whatever it
-/// started ended.
+/// A contestant: one whole batch, from making its client to having all bodies, or the first error, with
+/// whatever it started ended.
 pub(crate) type Fetch = fn(&Job) -> Result<Harvest>;
 
-/// The line of JSON that a contestant prints. Times and CPU are those of the batch, without the process's beginning
-/// and end.
+/// The line of JSON that a contestant prints. Times and CPU are those of the batch, without the process's
+/// beginning and end.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Report {
     pub(crate) fetched: u32,

@@ -61,8 +61,8 @@ impl Tally {
         tally
     }
 
-    /// Counts an id, if what begins so, and has this length, is its body: each begins with its id in [`ID_DIGITS`]
-    /// digits.
+    /// Counts an id, if what begins so, and has this length, is its body: each begins with its id in
+    /// [`ID_DIGITS`] digits.
     pub(crate) fn look_at(&mut self, id: u32, begin: &[u8], length: usize) -> Result<()> {
         let digits = begin.get(..ID_DIGITS).and_then(|digits| std::str::from_utf8(digits).ok());
         if length != self.length || digits.and_then(|digits| digits.parse().ok()) != Some(id) {

@@ -1,16 +1,18 @@
-//! `fanout` beside its peers and beside bare sockets: the same work, in interleaved rounds, on this machine, now.
+//! `fanout` beside its peers and beside bare sockets: the same work, in interleaved rounds, on this machine,
+//! now.
 //!
 //! ```sh
 //! cargo run --release --manifest-path benches/peers/Cargo.toml -- --rounds 9 --markdown peers.md --figures .
 //! ```
 //!
-//! Two cores that are shared, warm up and throttle make an absolute figure worth little. So every round runs each
-//! contestant once, A B C … A B C …, each in a process of its own, and what is reported beside a figure is its ratio
-//! to bare sockets *of the same round*; of all rounds, the median. A figure counts only if the contestant has shown,
-//! by a count and a checksum taken from the bodies, that it fetched exactly every id.
+//! Two cores that are shared, warm up and throttle make an absolute figure worth little. So every round runs
+//! each contestant once, A B C … A B C …, each in a process of its own, and what is reported beside a figure
+//! is its ratio to bare sockets *of the same round*; of all rounds, the median. A figure counts only if the
+//! contestant has shown, by a count and a checksum taken from the bodies, that it fetched exactly every id.
 //!
-//! This program is all of it: the referee (no argument needed), the server (`serve`), and every contestant in Rust
-//! (`contest`). The one in Go is built when Go and its two packages are there, and left out when not; so is curl.
+//! This program is all of it: the referee (no argument needed), the server (`serve`), and every contestant in
+//! Rust (`contest`). The one in Go is built when Go and its two packages are there, and left out when not; so
+//! is curl.
 
 mod chart;
 mod contest;
@@ -58,9 +60,7 @@ fn compare(options: &Options) -> Result<()> {
     let results = referee::run(options)?;
     let report = markdown::report(&results, options);
     if options.quick {
-        println!(
-            "\nEvery contestant fetched exactly every id. The counts are too small for times to mean anything."
-        );
+        println!("\nAll fetched exactly what they were asked for. Too little for its time to mean anything.");
     } else {
         println!("\n{report}");
     }

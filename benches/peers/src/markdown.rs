@@ -14,9 +14,9 @@ pub(crate) fn report(results: &Results, options: &Options) -> String {
     // Writing to a string cannot fail.
     _ = writeln!(
         text,
-        "{}, {cores} cores, shared by client and server, over loopback; {} interleaved rounds (fewer where they say \
-         enough), each contestant in a process of its own, medians. \"Of bare\": over bare sockets in the same \
-         round.\n\n```sh\ncargo run --release --manifest-path benches/peers/Cargo.toml -- {}\n```",
+        "{}, {cores} cores, shared by client and server, over loopback; interleaved rounds, {} or as many as \
+         say enough; each contestant in a process of its own; medians. \"Of bare\": over bare sockets in the \
+         same round.\n\n```sh\ncargo run --release --manifest-path benches/peers/Cargo.toml -- {}\n```",
         today(),
         options.rounds,
         options.command_line,

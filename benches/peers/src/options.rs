@@ -23,7 +23,7 @@ pub(crate) struct Options {
     pub(crate) figures: Option<PathBuf>,
     only: Vec<String>,
     scenarios: Vec<String>,
-    /// As it was written, for the report.
+    /// What of the command line decides about the figures, for the report.
     pub(crate) command_line: String,
 }
 
@@ -36,7 +36,7 @@ impl Options {
             figures: None,
             only: Vec::new(),
             scenarios: Vec::new(),
-            command_line: arguments.join(" "),
+            command_line: String::new(),
         };
         let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
@@ -51,6 +51,7 @@ impl Options {
                 _ => return Err(format!("{argument:?} is no option\n\n{USAGE}").into()),
             }
         }
+        options.command_line = options.to_command_line();
         let contestants: Vec<_> = contestants::ALL.iter().map(|contestant| contestant.name).collect();
         known("contestant", &options.only, &contestants)?;
         let scenarios: Vec<_> = scenarios::all(true).iter().map(|scenario| scenario.name).collect();
@@ -59,6 +60,16 @@ impl Options {
             return Err("--rounds is 0: nothing would be run".into());
         }
         Ok(options)
+    }
+
+    fn to_command_line(&self) -> String {
+        let mut line = format!("--rounds {}", self.rounds);
+        for (option, names) in [(" --only ", &self.only), (" --scenarios ", &self.scenarios)] {
+            if !names.is_empty() {
+                line = line + option + &names.join(",");
+            }
+        }
+        line
     }
 
     pub(crate) fn wants_contestant(&self, name: &str) -> bool {

@@ -11,8 +11,8 @@ pub(crate) struct Scenario {
     pub(crate) entries: Vec<Entry>,
     /// Who drops bodies, even if the job is to keep them.
     pub(crate) droppers: &'static [&'static str],
-    /// How many rounds say enough, if fewer than asked for: memory hardly varies, moments are measured many times
-    /// in one run.
+    /// How many rounds say enough, if fewer than asked for: memory hardly varies, moments are measured many
+    /// times in one run.
     pub(crate) enough_rounds: usize,
 }
 
@@ -53,7 +53,8 @@ const EVERYBODY: [&str; 9] =
 const KEEPERS: [&str; 8] = ["bare", "fanout", "async", "async1", "go", "blocking", "careful", "plain"];
 /// Those whose growth is worth the time that it takes.
 const GROWERS: [&str; 5] = ["bare", "fanout", "async", "async1", "go"];
-/// Bare sockets and curl have no limiter to wait at; who writes ureq plainly sleeps until its token comes, an hour.
+/// Bare sockets and curl have no limiter to wait at; who writes ureq plainly sleeps until its token comes, an
+/// hour.
 const QUEUERS: [&str; 6] = ["fanout", "async", "async1", "go", "blocking", "careful"];
 
 /// The counts are tiny if only results are to be checked.

@@ -1,7 +1,7 @@
 //! The server: as little work for each request as keeps HTTP/1.1 whole, so that two cores measure clients.
 //!
-//! A thread for each connection, one `read` and one `write` for each request, an answer made beforehand of which only
-//! the id is written anew. It is a process of its own, and ends with the one that started it.
+//! A thread for each connection, one `read` and one `write` for each request, an answer made beforehand of
+//! which only the id is written anew. It is a process of its own, and ends with the one that started it.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -23,8 +23,8 @@ use crate::harvest::ID_DIGITS;
 pub(crate) enum Manner {
     /// Answer with so many bytes, after so many milliseconds.
     Answer { bytes: usize, after_ms: u64 },
-    /// Let so many requests hang, fail the one that comes next, and begin anew. The moment at which the failure was
-    /// handed to its socket is printed, in nanoseconds of the system's clock.
+    /// Let so many requests hang, fail the one that comes next, and begin anew. The moment at which the
+    /// failure was handed to its socket is printed, in nanoseconds of the system's clock.
     Fail { beside_hung: usize },
     /// Never answer.
     Hang,

@@ -25,11 +25,12 @@ pub(crate) fn all(results: &Results) -> Vec<Table> {
 fn beside_the_peers(results: &Results) -> Table {
     Table {
         heading: "Side by side",
-        words: "8 in flight. 200-byte bodies, kept in a map from id to body; only bare sockets and curl drop them. Then \
-                bodies of 64 KiB, dropped and kept, beside bare sockets that do the same. The last columns: from the \
-                moment at which the server fails one request to the return of the call with all its threads joined, \
-                while seven other requests hang."
-            .to_owned(),
+        words:
+            "8 in flight. 200-byte bodies, kept in a map from id to body; only bare sockets and curl drop \
+                them. Then bodies of 64 KiB, dropped and kept, beside bare sockets that do the same. The \
+                last columns: from the moment at which the server fails one request to the return of the \
+                call with all its threads joined, while seven other requests hang."
+                .to_owned(),
         head: row(&[
             "",
             "req/s",
@@ -138,8 +139,8 @@ fn in_flight(results: &Results) -> Table {
     Table {
         heading: "More in flight",
         words: format!(
-            "The server answers after {LATENCY_MS} ms. Requests a second, how much that is of in flight ÷ latency, \
-             and peak memory."
+            "The server answers after {LATENCY_MS} ms. Requests a second, how much that is of in flight ÷ \
+             latency, and peak memory."
         ),
         ..table
     }
@@ -148,8 +149,8 @@ fn in_flight(results: &Results) -> Table {
 fn moments(results: &Results) -> Table {
     Table {
         heading: "How soon, how late",
-        words: "Milliseconds, median and worst. From an error to the return, while all others hang, or wait for a \
-                token; and by how much a timeout of 500 ms on a request that hangs is missed."
+        words: "Milliseconds, median and worst. From an error to the return, while all others hang, or wait \
+                for a token; and by how much a timeout of 500 ms on a request that hangs is missed."
             .to_owned(),
         head: row(&["", "7 hung", "worst", "7 queued", "worst", "timeout", "worst"]),
         rows: rows(results, &[ERROR_HUNG, ERROR_QUEUED, TIMEOUT], |contestant| {

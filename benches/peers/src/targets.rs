@@ -120,17 +120,36 @@ fn growth(results: &Results) -> Vec<Target> {
 }
 
 fn in_flight(results: &Results) -> Vec<Target> {
+    let at = |contestant, in_flight| Entry { contestant, variant: Variant::InFlight(in_flight) };
     let of_possible = |in_flight: usize, what| {
-        let entry = Entry { contestant: OURS, variant: Variant::InFlight(in_flight) };
-        let rate = results.median(IN_FLIGHT, entry, Outcome::per_second);
+        let rate = results.median(IN_FLIGHT, at(OURS, in_flight), Outcome::per_second);
         let possible = in_flight as f64 * 1e3 / LATENCY_MS as f64;
         Target { what, bound: AtLeast(0.90), now: rate.map(|rate| rate / possible) }
     };
+    let ratio = |of| results.ratio(IN_FLIGHT, at(OURS, 1_000), of, Outcome::per_second);
+    // What a connection adds to a process, with its thread's stack; that of bare sockets is little but the
+    // stack.
+    let kib_each = |contestant| {
+        let peak = |in_flight| results.median(IN_FLIGHT, at(contestant, in_flight), Outcome::peak_mib);
+        Some((peak(1_000)? - peak(1)?) * 1024.0 / 999.0)
+    };
+    let beyond_bare = || Some(kib_each(OURS)? - kib_each(REFERENCE)?);
     vec![
         of_possible(1, "1 in flight, 20 ms: req/s of in flight ÷ latency"),
         of_possible(8, "8 in flight"),
         of_possible(64, "64 in flight"),
         of_possible(256, "256 in flight"),
+        Target {
+            what: "1,000 in flight: req/s of bare",
+            bound: AtLeast(0.90),
+            now: ratio(at(REFERENCE, 1_000)),
+        },
+        Target {
+            what: "1,000 in flight: req/s, × 256 in flight",
+            bound: AtLeast(1.0),
+            now: ratio(at(OURS, 256)),
+        },
+        Target { what: "KiB a connection, beyond bare's", bound: AtMost(24.0), now: beyond_bare() },
     ]
 }
 

@@ -1,7 +1,8 @@
-//! tokio, reqwest, governor: what one writes in a program that is async already. The first error drops all that is
-//! under way, and so cancels it.
+//! tokio, reqwest, governor: what one writes in a program that is async already. The first error drops all
+//! that is under way, and so cancels it.
 
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
 
 use futures_util::{StreamExt, stream};
 use governor::DefaultDirectRateLimiter;
@@ -14,7 +15,8 @@ use crate::Result;
 use crate::harvest::Harvest;
 use crate::job::Job;
 
-/// A task for each request, as many as may be in flight.
+/// As many tasks as requests may be in flight, on all cores. Of the shapes tried (a task for each id, all ids
+/// in one stream), this is the fastest.
 pub(crate) fn multi_thread(job: &Job) -> Result<Harvest> {
     run(Builder::new_multi_thread().enable_all().build()?, tasks(job))
 }
@@ -46,34 +48,39 @@ impl Api {
             limiter.until_ready().await;
         }
         let response = self.client.get(format!("{}/{id}", self.url)).send().await?.error_for_status()?;
-        Ok((id, response.bytes().await?.into()))
+        // Not `into()`: for a body of 200 bytes, that keeps a buffer of 4 KiB. For 64 KiB, the copy costs
+        // some 5 %.
+        Ok((id, response.bytes().await?.to_vec()))
     }
 }
 
 async fn tasks(job: &Job) -> Result<Harvest> {
     let api = Arc::new(Api::new(job)?);
-    let mut requests = JoinSet::new();
-    let mut harvest = Harvest::new(job);
-    for id in 0..job.ids {
-        if requests.len() == job.in_flight {
-            take_next(&mut requests, &mut harvest).await?;
-        }
-        let api = api.clone();
-        requests.spawn(async move { api.get(id).await });
+    let ids = Arc::new(Mutex::new(0..job.ids));
+    let harvest = Arc::new(Mutex::new(Harvest::new(job)));
+    let mut tasks = JoinSet::new();
+    for _ in 0..job.in_flight {
+        let (api, ids, harvest) = (api.clone(), ids.clone(), harvest.clone());
+        tasks.spawn(async move {
+            while let Some(id) = next(&ids) {
+                let (id, body) = api.get(id).await?;
+                harvest.lock().map_err(|_| PANICKED)?.take(id, body)?;
+            }
+            Result::Ok(())
+        });
     }
-    while !requests.is_empty() {
-        take_next(&mut requests, &mut harvest).await?;
+    while let Some(ended) = tasks.join_next().await {
+        let () = ended??;
     }
-    Ok(harvest)
+    let harvest = Arc::into_inner(harvest).ok_or("a task has not ended")?;
+    harvest.into_inner().map_err(|_| PANICKED.into())
 }
 
-async fn take_next(requests: &mut JoinSet<Result<(u32, Vec<u8>)>>, harvest: &mut Harvest) -> Result<()> {
-    if let Some(fetched) = requests.join_next().await {
-        let (id, body) = fetched??;
-        harvest.take(id, body)?;
-    }
-    Ok(())
+fn next(ids: &Mutex<Range<u32>>) -> Option<u32> {
+    ids.lock().ok()?.next()
 }
+
+const PANICKED: &str = "a task panicked";
 
 async fn buffered(job: &Job) -> Result<Harvest> {
     let api = Api::new(job)?;

@@ -1,7 +1,8 @@
-//! The reference: threads that write a request, read its answer, and count. No channel, no timeout but where the
-//! question is about it, and only as much of HTTP as the server here speaks.
+//! The reference: threads that write a request, read its answer, and count. No channel, no timeout but where
+//! the question is about it, and only as much of HTTP as the server here speaks.
 //!
-//! On an error, the thread that sees it shuts the others' sockets down; this is the least that stops everything.
+//! On an error, the thread that sees it shuts the others' sockets down; this is the least that stops
+//! everything.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};

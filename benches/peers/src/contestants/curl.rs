@@ -1,5 +1,5 @@
-//! `curl --parallel` with a file of URLs. It throws the bodies away, for a file each would measure the file system;
-//! so it can be asked for their number and length only, and not to keep them.
+//! `curl --parallel` with a file of URLs. It throws the bodies away, for a file each would measure the file
+//! system; so it can be asked for their number and length only, and not to keep them.
 
 use std::fmt::Write;
 use std::process::{self, Command};

@@ -37,8 +37,8 @@ pub(crate) fn fetch(job: &Job) -> Result<Harvest> {
     Ok(harvest)
 }
 
-/// As a program logs that wants its lines cheap: formatted in full, written to a file 64 KiB at a time; without the
-/// file.
+/// As a program logs that wants its lines cheap: formatted in full, written to a file 64 KiB at a time;
+/// without the file.
 fn log_into_memory() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

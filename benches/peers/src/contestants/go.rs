@@ -8,8 +8,9 @@ use crate::Result;
 
 /// Builds it beside this program, and returns its path.
 ///
-/// Without modules: its two packages are taken from where a distribution puts them (`golang-golang-x-time-dev` and
-/// `golang-golang-x-sync-dev` on Debian) or from the user's own Go path, so that no build goes to the network.
+/// Without modules: its two packages are taken from where a distribution puts them
+/// (`golang-golang-x-time-dev` and `golang-golang-x-sync-dev` on Debian) or from the user's own Go path, so
+/// that no build goes to the network.
 pub(crate) fn build() -> Result<String> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("go/main.go");
     let built = env::current_exe()?.with_file_name("peer-in-go");

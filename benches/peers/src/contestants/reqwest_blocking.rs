@@ -23,7 +23,7 @@ pub(crate) fn fetch(job: &Job) -> Result<Harvest> {
             wait_for_token(limiter, SLICE, &stopped)?;
         }
         let response = client.get(format!("{}/{id}", job.url)).send()?.error_for_status()?;
-        Ok(response.bytes()?.into())
+        Ok(response.bytes()?.to_vec())
     };
     fan_out(job, get, || stopped.store(true, Ordering::Relaxed))
 }

@@ -12,8 +12,8 @@ use crate::Result;
 use crate::harvest::Harvest;
 use crate::job::Job;
 
-/// Calls `get` for all ids, on as many threads as there may be requests in flight. On the first error, `stop` is
-/// called, and the error returned when all threads have ended.
+/// Calls `get` for all ids, on as many threads as there may be requests in flight. On the first error, `stop`
+/// is called, and the error returned when all threads have ended.
 pub(crate) fn fan_out(
     job: &Job,
     get: impl Fn(u32) -> Result<Vec<u8>> + Sync,
@@ -50,8 +50,8 @@ pub(crate) fn fan_out(
     })
 }
 
-/// Waits for a token. governor has no wait for threads: one asks, sleeps, and asks again. To see a stop, this sleeps
-/// at most `slice` at a time.
+/// Waits for a token. governor has no wait for threads: one asks, sleeps, and asks again. To see a stop, this
+/// sleeps at most `slice` at a time.
 pub(crate) fn wait_for_token(
     limiter: &DefaultDirectRateLimiter,
     slice: Duration,

@@ -1,5 +1,6 @@
-//! ureq by somebody who has read its documentation to the end: a pool that is large enough, names remembered, a
-//! timeout for each phase, so that no look-up needs a thread, and one flag, with the agent's shutdown, that stops all.
+//! ureq by somebody who has read its documentation to the end: a pool that is large enough, names remembered,
+//! a timeout for each phase, so that no look-up needs a thread, and one flag, with the agent's shutdown, that
+//! stops all.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
