@@ -1,13 +1,8 @@
 //! From addresses to a connected socket, in a way that can be cut.
 //!
 //! A connect that gets no answer blocks until its time is over. On Linux it can be woken: the socket exists, and is
-//! tied, before it connects, and shutting it down ends the connect ([`direct`]). Elsewhere nothing ends it, so a
-//! [`helper`] thread connects and the worker waits for it. Both ways are tested on Linux.
-
-#[cfg(target_os = "linux")]
-mod direct;
-#[cfg(any(test, not(target_os = "linux")))]
-mod helper;
+//! tied, before it connects, and shutting it down ends the connect. Elsewhere nothing ends it, so a thread connects
+//! and the worker waits for it. Both ways are tested on Linux.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -24,14 +19,14 @@ pub(super) type Dial = fn(SocketAddr, Duration, &Tether) -> io::Result<TcpStream
 
 /// The way of this system.
 #[cfg(target_os = "linux")]
-pub(super) const DIAL: Dial = direct::dial;
+pub(super) const DIAL: Dial = super::linux::dial;
 /// The way of this system.
 #[cfg(not(target_os = "linux"))]
-pub(super) const DIAL: Dial = helper::dial;
+pub(super) const DIAL: Dial = super::portable::dial;
 
 /// The other way, for tests.
 #[cfg(all(test, target_os = "linux"))]
-pub(super) const DIAL_BY_HELPER: Dial = helper::dial;
+pub(super) const DIAL_BY_HELPER: Dial = super::portable::dial;
 
 /// How long one address may take if nothing says so.
 const LONGEST: Duration = Duration::from_secs(3600);

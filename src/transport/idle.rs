@@ -7,7 +7,6 @@
 //! after it has been taken. So a cut never reaches an idle connection, nor its next user's (`tether`, invariant 1).
 
 use std::collections::VecDeque;
-use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +14,10 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use ureq::unversioned::transport::Transport;
 
+#[cfg(target_os = "linux")]
+use super::linux::is_quiet;
+#[cfg(not(target_os = "linux"))]
+use super::portable::is_quiet;
 use super::target::{Endpoint, Target};
 
 /// How long a connection may be idle. Many servers close theirs after 15 s or more; to send on one that is just being
@@ -93,13 +96,6 @@ fn drain_too_old(connections: &mut VecDeque<(Instant, Connection)>, now: Instant
         too_old.extend(connections.pop_front().map(|(_, connection)| connection));
     }
     too_old
-}
-
-/// Whether `stream` is neither closed nor has anything to read: as it should be between two requests.
-fn is_quiet(stream: &TcpStream) -> bool {
-    let looked = stream.set_nonblocking(true).and_then(|()| stream.peek(&mut [0]));
-    let quiet = matches!(looked, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
-    quiet && stream.set_nonblocking(false).is_ok()
 }
 
 #[cfg(test)]
@@ -211,5 +207,21 @@ mod tests {
         }
         assert_eq!(idle.take(target("a"), now).map(|taken| port(&taken)), Some(alive_port));
         assert_eq!(idle.len(), 0);
+    }
+
+    #[test]
+    fn a_socket_is_looked_at_in_either_way_without_a_wait_and_stays_as_it_was() {
+        for is_quiet in [is_quiet, crate::transport::portable::is_quiet] {
+            let server = Server::new();
+            let (ours, mut theirs) = server.connect("a");
+            assert!(is_quiet(&ours.socket) && is_quiet(&ours.socket));
+            theirs.write_all(b"x").unwrap();
+            ours.socket.peek(&mut [0]).unwrap(); // waits, so it is blocking still; and it has arrived
+            assert!(!is_quiet(&ours.socket));
+            let (closed, theirs) = server.connect("a");
+            drop(theirs);
+            closed.socket.peek(&mut [0]).unwrap();
+            assert!(!is_quiet(&closed.socket));
+        }
     }
 }

@@ -15,6 +15,7 @@
 //! | `idle` | connections that wait for their next request |
 //! | `socket` | the innermost transport, and the connector that opens it |
 //! | `dial` | from addresses to a connected socket, interruptibly |
+//! | `linux`, `portable` | what of it depends on the system |
 //! | `names` | from a host to addresses, interruptibly, once |
 //! | `target` | scheme, host and port: of a request, and of a connection |
 
@@ -24,7 +25,11 @@ mod dial;
 mod exchange;
 mod failure;
 mod idle;
+#[cfg(target_os = "linux")]
+mod linux;
 mod names;
+#[cfg(any(test, not(target_os = "linux")))]
+mod portable;
 mod socket;
 mod target;
 #[cfg(test)]

@@ -1,7 +1,8 @@
-//! Everywhere: a thread connects, and the worker waits for it.
+//! What works on every system, where Linux has better: see `linux.rs`. The tests run both there.
 //!
-//! A cut worker leaves at once. The thread stays until its connect is over, which is within the time that it was
-//! given, and closes the socket if it got one.
+//! A connect that gets no answer cannot be ended from outside. So a thread connects, and the worker waits for it. A
+//! cut worker leaves at once. The thread stays until its connect is over, which is within the time that it was given,
+//! and closes the socket if it got one.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -32,6 +33,7 @@ impl Line for Waiting {
     }
 }
 
+/// Connects to one address: see [`Dial`](super::dial::Dial).
 pub(super) fn dial(address: SocketAddr, within: Duration, tether: &Tether) -> io::Result<TcpStream> {
     let waiting = Arc::new(Waiting::default());
     tether.tie(waiting.clone()).map_err(|_| io::ErrorKind::Interrupted)?;
@@ -56,4 +58,11 @@ impl Waiting {
         }
         state.connected.take()
     }
+}
+
+/// Whether `stream` is neither closed nor has anything to read: as it should be between two requests.
+pub(super) fn is_quiet(stream: &TcpStream) -> bool {
+    let looked = stream.set_nonblocking(true).and_then(|()| stream.peek(&mut [0]));
+    let quiet = matches!(looked, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+    quiet && stream.set_nonblocking(false).is_ok()
 }
