@@ -9,6 +9,7 @@ use fanout::{CancelToken, FanOutClient, Rate};
 
 use crate::cli::DemoArgs;
 use crate::exit::{Exit, UsageError};
+use crate::failure::Place;
 use crate::ids::{Ids, Ranges};
 use crate::outbox::Outbox;
 use crate::picture::{fullest_window, picture};
@@ -49,10 +50,11 @@ pub(crate) fn demo(args: &DemoArgs, screen: &Screen) -> Result<Exit, UsageError>
         quota,
         max_in_flight: MAX_IN_FLIGHT,
         keep_going: false,
+        place: Place::of(&server.url()),
         progress: Style::choose(args.progress, false),
     };
     let outbox = Arc::new(Outbox::new(MAX_IN_FLIGHT));
-    let ended = run.go(&CancelToken::new(), &outbox, screen, |_| None).map_err(cannot)?;
+    let ended = run.go(&CancelToken::new(), &outbox, screen, |_, _| None).map_err(cannot)?;
     Ok(tell(args, &ended, &server.stop(), screen))
 }
 
@@ -67,7 +69,7 @@ fn tell(args: &DemoArgs, ended: &Ended, seen: &Seen, screen: &Screen) -> Exit {
     if let Some(signal) = ended.caught.signal() {
         return Exit::Signal(signal);
     }
-    if let Some(failure) = ended.failure() {
+    if let Some(failure) = &ended.failure {
         screen.say(format_args!("error: {failure}"));
     }
     match streams::standard_output().and_then(|mut out| out.write_all(shown(seen, ended.quota).as_bytes())) {

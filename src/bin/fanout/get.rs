@@ -42,11 +42,12 @@ fn fetch(options: GetOptions, screen: &Screen) -> io::Result<Exit> {
         quota: options.quota,
         max_in_flight: options.max_in_flight,
         keep_going: options.keep_going,
+        place: options.place,
         progress,
     };
-    let ended = run.go(&cancel, &outbox, screen, |outcome| Some(record(outcome)))?;
+    let ended = run.go(&cancel, &outbox, screen, |outcome, place| Some(record(outcome, place)))?;
     // Now, and not when the last record has found its reader.
-    if let Some(failure) = ended.failure() {
+    if let Some(failure) = &ended.failure {
         screen.say(format_args!("error: {failure}"));
     }
     let patience = match &ended.result {
@@ -81,7 +82,7 @@ fn sum_up(ended: &Ended, delivery: &Delivery, output: &str, quiet: bool, screen:
         }
     }
     screen.finish();
-    let is_complete = ended.failure().is_none() && ended.result.is_ok() && ended.failed == 0;
+    let is_complete = ended.failure.is_none() && ended.result.is_ok() && ended.failed == 0;
     match ended.caught.signal() {
         Some(signal) => Exit::Signal(signal),
         None if is_complete && delivery.is_complete() => Exit::Success,
@@ -94,7 +95,7 @@ fn lost(ended: &Ended, delivery: &Delivery, output: &str) -> Option<String> {
     let unwritten = delivery.unwritten;
     let records = if unwritten == 1 { "record" } else { "records" };
     let text = format!("{unwritten} {records} did not get out to {output}");
-    let is_told = ended.caught.signal().is_some() || ended.failure().is_some() || delivery.failure.is_some();
+    let is_told = ended.caught.signal().is_some() || ended.failure.is_some() || delivery.failure.is_some();
     match unwritten {
         0 => None,
         _ if is_told => Some(text),

@@ -14,6 +14,7 @@ mod get;
 mod run;
 mod serve;
 
+mod failure;
 mod ids;
 mod outbox;
 mod output;

@@ -11,6 +11,7 @@ use fanout::{BuildError, FanOutClient, MAX_IN_FLIGHT};
 
 use crate::cli::{GetArgs, PaceArgs, ProgressWhen, ServeArgs, TalkArgs};
 use crate::exit::UsageError;
+use crate::failure::Place;
 use crate::ids::{Ids, Ranges};
 use crate::output::Output;
 use crate::quota::Quota;
@@ -28,6 +29,7 @@ pub(crate) struct GetOptions {
     pub(crate) max_in_flight: usize,
     pub(crate) deadline: Option<Duration>,
     pub(crate) keep_going: bool,
+    pub(crate) place: Place,
     pub(crate) progress: ProgressWhen,
     pub(crate) talk: TalkArgs,
 }
@@ -57,6 +59,7 @@ impl GetOptions {
             max_in_flight,
             deadline,
             keep_going: args.keep_going,
+            place: Place::of(&args.url),
             progress: args.progress,
             talk: args.talk,
         })

@@ -1,24 +1,25 @@
 //! One line of output for each id: JSON, whole, with its newline.
 
-use std::error::Error as StdError;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use fanout::Outcome;
 
+use crate::failure::Place;
+
 /// The record of an outcome:
 /// `{"id":"7","status":200,"attempt":1,"latency_ms":12.3,"body":"..."}` or
 /// `{"id":"7","status":500,"attempt":1,"latency_ms":4.5,"sent":"yes","error":"..."}`.
 ///
 /// The members are written one by one, which keeps their order and does not hold a large body once more.
-pub(crate) fn record(outcome: &Outcome<String>) -> Vec<u8> {
+pub(crate) fn record(outcome: &Outcome<String>, place: &Place) -> Vec<u8> {
     let about = About { id: &outcome.id, attempt: outcome.attempt, latency: outcome.times.latency };
     match &outcome.result {
         Ok(response) => success(about, response.status.as_u16(), &response.body),
         Err(error) => {
             let status = error.status().map(|status| status.as_u16());
-            failure(about, status, &error.sent().to_string(), &chain(error))
+            failure(about, status, &error.sent().to_string(), &place.cause(error))
         }
     }
 }
@@ -44,25 +45,9 @@ fn success(about: About<'_>, status: u16, body: &[u8]) -> Vec<u8> {
 fn failure(about: About<'_>, status: Option<u16>, sent: &str, error: &str) -> Vec<u8> {
     let mut line = start(about, status, error.len());
     member(&mut line, "sent", sent);
-    member(&mut line, "error", without_id(error, about.id));
+    member(&mut line, "error", error);
     line.extend(b"}\n");
     line
-}
-
-/// What went wrong and what lies behind it, on one line.
-pub(crate) fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text += &format!(": {error}");
-        cause = error.source();
-    }
-    text
-}
-
-/// The record names the id already.
-fn without_id<'a>(text: &'a str, id: &str) -> &'a str {
-    text.strip_prefix(&format!("id {}: ", id.escape_debug())).unwrap_or(text)
 }
 
 fn start(about: About<'_>, status: Option<u16>, more: usize) -> Vec<u8> {
@@ -108,9 +93,9 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_holds_its_cause_and_no_second_id() {
+    fn a_failure_holds_its_cause() {
         assert_eq!(
-            text(failure(ABOUT, Some(500), "yes", "id 7: the server answered 500")),
+            text(failure(ABOUT, Some(500), "yes", "the server answered 500")),
             "{\"id\":\"7\",\"status\":500,\"attempt\":1,\"latency_ms\":12.3,\"sent\":\"yes\",\
              \"error\":\"the server answered 500\"}\n"
         );

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use fanout::{CancelToken, Error, ErrorKind, FanOutClient, Outcome};
 
+use crate::failure::Place;
 use crate::ids::{Ids, Trouble};
 use crate::outbox::Outbox;
 use crate::progress::{Counts, Progress, Style};
 use crate::quota::Quota;
-use crate::record::chain;
 use crate::screen::Screen;
 use crate::signals::{self, Caught};
 
@@ -22,14 +22,15 @@ pub(crate) struct Run {
     pub(crate) quota: Quota,
     pub(crate) max_in_flight: usize,
     pub(crate) keep_going: bool,
+    pub(crate) place: Place,
     pub(crate) progress: Style,
 }
 
 /// How it went, as far as the requests go.
 pub(crate) struct Ended {
     pub(crate) result: Result<(), Error>,
-    /// Why the ids could not be read to their end.
-    pub(crate) broken_input: Option<String>,
+    /// What the run failed of, if it did. That it was cancelled is nobody's failure: whoever did it knows why.
+    pub(crate) failure: Option<String>,
     pub(crate) caught: Caught,
     pub(crate) fetched: u64,
     pub(crate) failed: u64,
@@ -52,9 +53,9 @@ impl Run {
         cancel: &CancelToken,
         outbox: &Arc<Outbox>,
         screen: &Screen,
-        record: impl Fn(&Outcome<String>) -> Option<Vec<u8>>,
+        record: impl Fn(&Outcome<String>, &Place) -> Option<Vec<u8>>,
     ) -> io::Result<Ended> {
-        let Run { client, ids, quota, max_in_flight, keep_going, progress } = self;
+        let Run { client, ids, quota, max_in_flight, keep_going, place, progress } = self;
         let caught = signals::listen({
             let (cancel, outbox, screen) = (cancel.clone(), outbox.clone(), screen.clone());
             move || {
@@ -89,16 +90,20 @@ impl Run {
         let shown = total.map(|total| u64::try_from(total).unwrap_or(u64::MAX));
         let progress = Progress::start(progress, screen, shown, quota, counts(&client, &tally));
         let started = Instant::now();
-        let result = client.fetch_each_received(cancel, &ids, |outcome| {
+        let result: Result<(), Error> = client.fetch_each_received(cancel, &ids, |outcome| {
             tally.count(&outcome);
-            outbox.settle(record(&outcome));
+            outbox.settle(record(&outcome, &place));
             Ok(())
         });
         let elapsed = started.elapsed();
         progress.stop();
+        let failure = match &result {
+            Err(error) if error.kind() != ErrorKind::Cancelled => Some(place.told(error)),
+            _ => broken_input.get().cloned(),
+        };
         Ok(Ended {
             result,
-            broken_input: broken_input.get().cloned(),
+            failure,
             caught,
             fetched: tally.fetched.load(Ordering::Relaxed),
             failed: tally.failed.load(Ordering::Relaxed),
@@ -106,17 +111,6 @@ impl Run {
             quota,
             elapsed,
         })
-    }
-}
-
-impl Ended {
-    /// What the run failed of, if it did. That it was cancelled is nobody's failure: whoever did it knows
-    /// why.
-    pub(crate) fn failure(&self) -> Option<String> {
-        match &self.result {
-            Err(error) if error.kind() != ErrorKind::Cancelled => Some(chain(error)),
-            _ => self.broken_input.clone(),
-        }
     }
 }
 

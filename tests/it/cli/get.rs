@@ -45,6 +45,34 @@ fn the_first_failure_ends_the_run_with_one_line_that_names_it() {
 }
 
 #[test]
+fn a_status_is_told_with_the_url_and_without_its_secrets() {
+    let api = Api::answering(|id| (if id == "busy" { 429 } else { 404 }, Vec::new()));
+    let (host, url) = (api.url.trim_end_matches("{id}"), api.url.replace("http://", "http://me:secret@"));
+    let url = format!("{url}/widgets?token=secret");
+    let expected = format!("the server answered 404 Not Found (GET {host}a%2Fb/widgets)");
+    let done = get_with_input([&url], "a/b\n");
+    assert_eq!(done.code(1).errors(), [format!("id a/b: {expected}")]);
+    let done = get_with_input(["--keep-going", &url], "a/b\n");
+    assert_eq!(done.code(1).records()["a/b"]["error"], expected);
+
+    let done = get_with_input([&api.url], "busy\n");
+    let expected =
+        format!("id busy: the server answered 429 Too Many Requests, Retry-After: 1 (GET {host}busy)");
+    assert_eq!(done.code(1).errors(), [expected]);
+}
+
+#[test]
+fn a_long_id_is_shortened_on_standard_error_and_not_in_its_record() {
+    let api = mixed();
+    let id = "x".repeat(9_000);
+    let start = format!("id {}…: ", "x".repeat(64));
+    let done = get_with_input([&api.url], &id);
+    assert!(done.code(1).errors()[0].starts_with(&start), "{}", done.stderr);
+    assert!(done.stderr.len() < 1_000, "{}", done.stderr);
+    assert!(get_with_input(["--keep-going", &api.url], &id).code(1).records().contains_key(&id));
+}
+
+#[test]
 fn a_failure_stops_what_is_under_way() {
     let api = mixed();
     let done = get_with_input(["--timeout", "1h", &api.url], format!("{HANG}\nbad\n"));
@@ -104,6 +132,20 @@ fn nobody_listening_is_told_with_its_cause() {
     let record = &done.code(1).records()["7"];
     assert!(record["error"].as_str().unwrap().contains("refused"), "{record}");
     assert_eq!(record["sent"], "never");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn too_many_open_files_are_told_with_what_to_do() {
+    let (api, input) = (Api::new(), TempPath::with("open-files", format!("{HANG}\n").repeat(64)));
+    let script =
+        "ulimit -n 24 && exec \"$0\" get --no-dedup --rate none --max-in-flight 64 --input \"$2\" \"$1\"";
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_fanout"), &api.url, input.shown()]);
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let done = Running::start(&mut command).done();
+    let error = done.code(1).errors()[0];
+    assert!(error.contains("(use a lower --max-in-flight, or raise ulimit -n)"), "{error}");
 }
 
 #[test]

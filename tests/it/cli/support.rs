@@ -58,7 +58,9 @@ impl Api {
                             return;
                         }
                         let (status, body) = answer(&id);
-                        let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n", body.len());
+                        let more = if status == 429 { "retry-after: 1\r\n" } else { "" };
+                        let length = body.len();
+                        let head = format!("HTTP/1.1 {status} X\r\n{more}content-length: {length}\r\n\r\n");
                         if stream.write_all(&[head.into_bytes(), body].concat()).is_err() {
                             return;
                         }
