@@ -34,6 +34,8 @@ pub(crate) struct Ended {
     pub(crate) caught: Caught,
     pub(crate) fetched: u64,
     pub(crate) failed: u64,
+    /// Requests that were on the wire when a signal came.
+    pub(crate) cut_off: usize,
     pub(crate) total: Option<u128>,
     pub(crate) quota: Quota,
     pub(crate) elapsed: Duration,
@@ -56,9 +58,13 @@ impl Run {
         record: impl Fn(&Outcome<String>, &Place) -> Option<Vec<u8>>,
     ) -> io::Result<Ended> {
         let Run { client, ids, quota, max_in_flight, keep_going, place, progress } = self;
+        let cut_off = Arc::new(OnceLock::new());
         let caught = signals::listen({
+            let (client, cut_off) = (client.clone(), cut_off.clone());
             let (cancel, outbox, screen) = (cancel.clone(), outbox.clone(), screen.clone());
             move || {
+                // Before they are gone. Set only here and once, so that it cannot be set already.
+                let _ = cut_off.set(on_the_wire(&client));
                 cancel.cancel();
                 outbox.signalled();
                 screen.signalled();
@@ -107,6 +113,7 @@ impl Run {
             caught,
             fetched: tally.fetched.load(Ordering::Relaxed),
             failed: tally.failed.load(Ordering::Relaxed),
+            cut_off: cut_off.get().copied().unwrap_or(0),
             total,
             quota,
             elapsed,
@@ -122,17 +129,20 @@ impl Tally {
     }
 }
 
+fn on_the_wire(client: &FanOutClient) -> usize {
+    // Who waits for a token holds a place in flight already.
+    client.in_flight().saturating_sub(client.limiter().waiting())
+}
+
 fn counts(client: &FanOutClient, tally: &Arc<Tally>) -> impl Fn() -> Counts + Send + 'static {
     let (client, tally) = (client.clone(), tally.clone());
     move || {
         let failed = tally.failed.load(Ordering::Relaxed);
-        let waiting = client.limiter().waiting();
         Counts {
             done: tally.fetched.load(Ordering::Relaxed) + failed,
             failed,
-            // Who waits for a token holds a place in flight already.
-            in_flight: client.in_flight().saturating_sub(waiting),
-            waiting,
+            in_flight: on_the_wire(&client),
+            waiting: client.limiter().waiting(),
         }
     }
 }

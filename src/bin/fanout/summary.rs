@@ -14,6 +14,9 @@ pub(crate) fn summary(ended: &Ended, signal: Option<i32>) -> Vec<String> {
     let of = ended.total.map_or(String::new(), |total| format!(" of {total}"));
     let ids = if ended.total.unwrap_or(u128::from(*fetched)) == 1 { "id" } else { "ids" };
     let mut first = format!("fetched {fetched}{of} {ids} in {}, {failed} failed", seconds(*elapsed));
+    if ended.cut_off > 0 {
+        first += &format!(", {} cut off", ended.cut_off);
+    }
     if let Some(signal) = signal {
         first += &format!(", stopped by {}", signals::name(signal));
     }

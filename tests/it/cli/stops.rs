@@ -59,7 +59,8 @@ fn a_signal_stops_the_run_keeps_what_is_done_and_ends_the_process() {
         let done = running.done();
         assert_eq!((done.status.signal(), done.status.code()), (Some(signal), None), "{done:#?}");
         assert_eq!(done.ids(), ["1", "2"]);
-        assert!(done.stderr.contains(&format!("stopped by SIG{name}")), "{}", done.stderr);
+        let told = format!(", 1 cut off, stopped by SIG{name}");
+        assert!(done.stderr.contains(&told), "{}", done.stderr);
         assert_eq!(done.errors(), [] as [&str; 0]);
         api.hanging_connection_ends();
         drop(stdin);
