@@ -17,6 +17,7 @@ const TEMPLATE: &str = "\
 #[derive(Debug, Parser)]
 #[command(
     version,
+    propagate_version = true,
     help_template = TEMPLATE,
     before_help = "\
 Examples:
@@ -47,7 +48,15 @@ Examples:
   fanout get --input ids.txt --rate 5000/h 'https://api.example.com/{id}' > out.ndjson
   find-ids | fanout get --keep-going --ok 200-299,404 'http://localhost/?id={id}' | jq",
     after_help = "\
-Records, one a line, in the order in which they come back:
+Ids:
+  Any text of one line, percent-encoded into the URL; '.' and '..' are refused in a path, since servers
+  resolve them. One that begins with '-' needs nothing special: ids are no arguments.
+
+Values:
+  DUR   numbers with units, from long to short: 500ms, 10s, 1.5s, 2m, 1h30m, 1d
+  SIZE  bytes, or K, M, G, T and KiB, MiB, GiB, TiB: powers of 1024
+
+Records, one a line, in the order of completion, which need not be that of the ids:
   {\"id\":\"7\",\"status\":200,\"attempt\":1,\"latency_ms\":12.3,\"body\":\"...\"}
   {\"id\":\"8\",\"status\":500,\"attempt\":1,\"latency_ms\":4.5,\"sent\":\"yes\",\"error\":\"...\"}
   The second kind comes with --keep-going.
@@ -68,7 +77,13 @@ pub(crate) struct GetArgs {
     pub(crate) url: String,
 
     /// Take the ids from here: numbers and ranges, as in 1-60,75,001-100 (leading zeros keep their width)
-    #[arg(long, value_name = "SPEC", help_heading = "Ids", conflicts_with = "input")]
+    #[arg(
+        long,
+        allow_hyphen_values = true,
+        value_name = "SPEC",
+        help_heading = "Ids",
+        conflicts_with = "input"
+    )]
     pub(crate) ids: Option<String>,
 
     /// Take the ids from FILE, one a line ('-' for standard input)
@@ -81,6 +96,9 @@ pub(crate) struct GetArgs {
     pub(crate) input: Option<PathBuf>,
 
     /// Fetch an id as often as it is given, instead of once
+    ///
+    /// Without this, ids that have come before are dropped. That takes up to 32 bytes of memory for each id
+    /// from a file or standard input, and nothing for --ids.
     #[arg(long, help_heading = "Ids")]
     pub(crate) no_dedup: bool,
 
@@ -89,27 +107,47 @@ pub(crate) struct GetArgs {
 
     /// End the whole run after this long; if the ids cannot be done in time at this quota, send nothing
     /// [default: none]
-    #[arg(long, value_name = "DUR", help_heading = "Pace")]
+    #[arg(long, allow_hyphen_values = true, value_name = "DUR", help_heading = "Pace")]
     pub(crate) deadline: Option<String>,
 
     /// Let one request take this long at most: name, connect, TLS, answer, body to the last byte
-    #[arg(long, value_name = "DUR", default_value = "10s", help_heading = "Requests")]
+    #[arg(
+        long,
+        allow_hyphen_values = true,
+        value_name = "DUR",
+        default_value = "10s",
+        help_heading = "Requests"
+    )]
     pub(crate) timeout: String,
 
     /// Let looking up the name and connecting take this long at most
-    #[arg(long, value_name = "DUR", default_value = "5s", help_heading = "Requests")]
+    #[arg(
+        long,
+        allow_hyphen_values = true,
+        value_name = "DUR",
+        default_value = "5s",
+        help_heading = "Requests"
+    )]
     pub(crate) connect_timeout: String,
 
     /// End a request when no byte has come for this long [default: none]
-    #[arg(long, value_name = "DUR", help_heading = "Requests")]
+    #[arg(long, allow_hyphen_values = true, value_name = "DUR", help_heading = "Requests")]
     pub(crate) stall_timeout: Option<String>,
 
     /// Send this header with each request, but not to another origin; repeatable
-    #[arg(long, value_name = "NAME: VALUE", help_heading = "Requests")]
+    ///
+    /// 'User-Agent: NAME' replaces fanout's own.
+    #[arg(short = 'H', long, value_name = "NAME: VALUE", help_heading = "Requests")]
     pub(crate) header: Vec<String>,
 
     /// Follow this many redirects for an id; each costs a token
-    #[arg(long, value_name = "N", default_value = "5", help_heading = "Requests")]
+    #[arg(
+        long,
+        allow_hyphen_values = true,
+        value_name = "N",
+        default_value = "5",
+        help_heading = "Requests"
+    )]
     pub(crate) max_redirects: String,
 
     /// Connect to ADDR instead of looking HOST up, as in curl; repeatable
@@ -117,11 +155,20 @@ pub(crate) struct GetArgs {
     pub(crate) resolve: Vec<String>,
 
     /// Trust the certificates in FILE (PEM) instead of the built-in ones
+    ///
+    /// Built in are the roots that Mozilla trusts. The system's store is not read, and no proxy is used,
+    /// whatever HTTPS_PROXY says.
     #[arg(long, value_name = "FILE", help_heading = "Requests")]
     pub(crate) cacert: Option<PathBuf>,
 
     /// Take these statuses for success, as in 200-299,404
-    #[arg(long, value_name = "LIST", default_value = "200-299", help_heading = "Responses")]
+    #[arg(
+        long,
+        allow_hyphen_values = true,
+        value_name = "LIST",
+        default_value = "200-299",
+        help_heading = "Responses"
+    )]
     pub(crate) ok: String,
 
     /// Go on when an id fails: write a record that says why, and exit with 1 at the end
@@ -131,11 +178,17 @@ pub(crate) struct GetArgs {
     pub(crate) keep_going: bool,
 
     /// Take a larger body, once decoded, for a failure
-    #[arg(long, value_name = "SIZE", default_value = "10MiB", help_heading = "Responses")]
+    #[arg(
+        long,
+        allow_hyphen_values = true,
+        value_name = "SIZE",
+        default_value = "10MiB",
+        help_heading = "Responses"
+    )]
     pub(crate) max_body: String,
 
     /// Write the records to FILE instead of standard output ('-'); one that is not empty is refused
-    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     pub(crate) output: Option<PathBuf>,
 
     /// Empty the file of --output first, if it is not
@@ -154,15 +207,21 @@ pub(crate) struct GetArgs {
 #[derive(Debug, Args)]
 pub(crate) struct PaceArgs {
     /// Send this many requests per second, minute, hour or day: 10/s, 0.5/s, 5000/h; none for no limit
-    #[arg(long, value_name = "N[/UNIT]", default_value = "10/s", help_heading = "Pace")]
+    #[arg(
+        long,
+        allow_hyphen_values = true,
+        value_name = "N[/UNIT]",
+        default_value = "10/s",
+        help_heading = "Pace"
+    )]
     pub(crate) rate: String,
 
     /// Let this many tokens gather, to be spent at once [default: what two seconds bring, from 1 to 20]
-    #[arg(long, value_name = "N", help_heading = "Pace")]
+    #[arg(long, allow_hyphen_values = true, value_name = "N", help_heading = "Pace")]
     pub(crate) burst: Option<String>,
 
     /// Have this many requests under way at the same time, 1 to 1024
-    #[arg(long, value_name = "N", default_value = "8", help_heading = "Pace")]
+    #[arg(long, allow_hyphen_values = true, value_name = "N", default_value = "8", help_heading = "Pace")]
     pub(crate) max_in_flight: String,
 }
 
@@ -205,23 +264,23 @@ as the default does."
 )]
 pub(crate) struct ServeArgs {
     /// Listen on this port of 127.0.0.1; 0 for a free one
-    #[arg(long, value_name = "PORT", default_value = "0")]
+    #[arg(long, allow_hyphen_values = true, value_name = "PORT", default_value = "0")]
     pub(crate) port: String,
 
     /// Admit this many requests per second, minute, hour or day; none for no limit
-    #[arg(long, value_name = "N[/UNIT]", default_value = "10/s")]
+    #[arg(long, allow_hyphen_values = true, value_name = "N[/UNIT]", default_value = "10/s")]
     pub(crate) rate: String,
 
     /// Admit this many at once [default: what two seconds bring, from 1 to 20, and one more]
-    #[arg(long, value_name = "N")]
+    #[arg(long, allow_hyphen_values = true, value_name = "N")]
     pub(crate) burst: Option<String>,
 
     /// Work on this many requests at the same time; more are refused
-    #[arg(long, value_name = "N", default_value = "8")]
+    #[arg(long, allow_hyphen_values = true, value_name = "N", default_value = "8")]
     pub(crate) max_in_flight: String,
 
     /// Take this long over each answer [default: none]
-    #[arg(long, value_name = "DUR")]
+    #[arg(long, allow_hyphen_values = true, value_name = "DUR")]
     pub(crate) latency: Option<String>,
 
     /// Answer 500 for this id; repeatable

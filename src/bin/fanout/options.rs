@@ -68,9 +68,8 @@ impl GetOptions {
 
 /// What `fanout serve` is to do.
 pub(crate) fn serve_settings(args: &ServeArgs) -> Result<Settings, UsageError> {
-    let burst = optional("burst", args.burst.as_deref(), |text| whole(text, 1..=u32::MAX))?;
-    let mut quota = Quota::new(value("rate", &args.rate, rate::parse)?, burst);
-    if burst.is_none() {
+    let mut quota = quota(&args.rate, args.burst.as_deref())?;
+    if args.burst.is_none() {
         quota = quota.forgiving_one();
     }
     let mut settings = Settings {
@@ -93,10 +92,20 @@ fn id_and_status(text: &str) -> Result<(String, u16), String> {
 }
 
 fn pace(args: &PaceArgs) -> Result<(Quota, usize), UsageError> {
-    let rate = value("rate", &args.rate, rate::parse)?;
-    let burst = optional("burst", args.burst.as_deref(), |text| whole(text, 1..=u32::MAX))?;
+    let quota = quota(&args.rate, args.burst.as_deref())?;
     let max_in_flight = value("max-in-flight", &args.max_in_flight, |text| whole(text, 1..=MAX_IN_FLIGHT))?;
-    Ok((Quota::new(rate, burst), max_in_flight))
+    Ok((quota, max_in_flight))
+}
+
+fn quota(rate: &str, burst: Option<&str>) -> Result<Quota, UsageError> {
+    let rate = value("rate", rate, rate::parse)?;
+    let burst = optional("burst", burst, |text| match whole(text, 1..=u32::MAX) {
+        Ok(_) if rate.is_unlimited() => {
+            Err("there is no burst without a rate (leave it out, or name a --rate)".to_owned())
+        }
+        burst => burst,
+    })?;
+    Ok(Quota::new(rate, burst))
 }
 
 fn client(args: &GetArgs, quota: Quota, max_in_flight: usize) -> Result<FanOutClient, UsageError> {
@@ -131,18 +140,23 @@ fn client(args: &GetArgs, quota: Quota, max_in_flight: usize) -> Result<FanOutCl
         })?;
         builder = builder.root_certificates_pem(certificates);
     }
-    builder.build().map_err(|error| in_our_words(&error))
+    let client = builder.build().map_err(|error| in_our_words(&error, args.cacert.as_deref()))?;
+    request::leftover_place(&args.url).map_err(UsageError::new)?;
+    Ok(client)
 }
 
-/// The library names its settings; here they are options.
-fn in_our_words(error: &BuildError) -> UsageError {
-    let setting = error.setting();
-    let option = match setting {
-        "url" => "URL".to_owned(),
-        "root_certificates_pem" => "--cacert".to_owned(),
-        _ => format!("--{}", setting.replace('_', "-")),
-    };
-    UsageError::new(error.to_string().replacen(setting, &option, 1))
+/// The library names its settings (`burst is 0: …`); here they are options, in the form of [`value`].
+fn in_our_words(error: &BuildError, cacert: Option<&Path>) -> UsageError {
+    let (setting, text) = (error.setting(), error.to_string());
+    let what = text.strip_prefix(setting).unwrap_or(&text);
+    let what = what.strip_prefix(" is ").unwrap_or(what);
+    UsageError::new(match (setting, cacert) {
+        ("url", _) => format!("URL {what}"),
+        ("root_certificates_pem", Some(path)) => {
+            format!("--cacert {}: {}", path.display(), what.trim_start_matches("not usable: "))
+        }
+        _ => format!("--{} {what}", setting.replace('_', "-")),
+    })
 }
 
 fn resolved(texts: &[String]) -> Result<Vec<(String, Vec<SocketAddr>)>, UsageError> {
@@ -197,5 +211,6 @@ fn optional<T>(
 
 /// `--rate 10/x: unknown unit 'x' (use s, m, h or d)`
 fn value<T>(option: &str, text: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, UsageError> {
-    parse(text).map_err(|error| UsageError::new(format!("--{option} {}: {error}", text.escape_debug())))
+    let shown = if text.is_empty() { "''".to_owned() } else { text.escape_debug().to_string() };
+    parse(text).map_err(|error| UsageError::new(format!("--{option} {shown}: {error}")))
 }

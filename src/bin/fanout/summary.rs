@@ -24,7 +24,8 @@ pub(crate) fn summary(ended: &Ended, signal: Option<i32>) -> Vec<String> {
         return vec![first];
     }
     let pace = (fetched + failed) as f64 / elapsed.as_secs_f64().max(1e-9);
-    let mut second = format!("pace {pace:.1} ids/s; quota {quota}");
+    let mut second = format!("pace {pace:.1} ids/s; ");
+    second += &if quota.rate.is_unlimited() { quota.to_string() } else { format!("quota {quota}") };
     if let Some(most) = quota.admits(*elapsed).map(f64::floor) {
         second += &format!(": at most {most} requests in that time");
     }

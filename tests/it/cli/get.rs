@@ -151,7 +151,7 @@ fn too_many_open_files_are_told_with_what_to_do() {
 #[test]
 fn headers_are_sent_and_a_user_agent_of_ones_own_replaces_ours() {
     let api = Api::new();
-    get(["--ids", "1", "--header", "X-Team: ours", "--header", "Accept: text/plain", &api.url]).code(0);
+    get(["--ids", "1", "-H", "X-Team: ours", "--header", "Accept: text/plain", &api.url]).code(0);
     let head = api.head().to_ascii_lowercase();
     for line in
         ["x-team: ours", "accept: text/plain", concat!("user-agent: fanout/", env!("CARGO_PKG_VERSION"))]
@@ -193,7 +193,7 @@ fn an_output_file_is_written_and_one_that_is_not_empty_is_refused() {
     assert!(done.code(2).errors()[0].contains("exists and is not empty"), "{}", done.stderr);
     assert_eq!((records(&file.text()).len(), before.len(), api.ids_so_far().len()), (3, 3, 0));
 
-    get(["--ids", "4", "--output", file.shown(), "--overwrite", &api.url]).code(0);
+    get(["--ids", "4", "-o", file.shown(), "--overwrite", &api.url]).code(0);
     assert_eq!(records(&file.text()).into_keys().collect::<Vec<_>>(), ["4"]);
 
     let empty = TempPath::with("empty-output", "");

@@ -9,7 +9,18 @@ fn mistakes_are_named_and_nothing_is_sent() {
     let cases: &[(&[&str], &str)] = &[
         (&["--ids", "1", "--rate", "10/x", url], "--rate 10/x: unknown unit 'x' (use s, m, h or d)"),
         (&["--ids", "1", "--rate", "0", url], "--rate 0: "),
-        (&["--ids", "1", "--rate=-1", url], "--rate -1: "),
+        (&["--ids", "1", "--rate", "-1", url], "--rate -1: not a number of requests"),
+        (&["--ids", "1", "--rate", "10/", url], "--rate 10/: no unit behind the /"),
+        (
+            &["--ids", "1", "--rate", "none", "--burst", "5", url],
+            "--burst 5: there is no burst without a rate",
+        ),
+        (&["--ids", "-5", url], "--ids -5: '-5' is no number and no range"),
+        (&["--ids", "1", "--max-redirects", "-1", url], "--max-redirects -1: use a whole number from 0 to "),
+        (&["--ids", "1", "--timeout", "0", url], "--timeout 0: no time at all (use more than 0, with a unit"),
+        (&["--ids", "1", "--resolve", "*:80:127.0.0.1", url], "--resolve *:80:127.0.0.1: '*' for every host"),
+        (&["--ids", "1", "--cacert", "/dev/null", url], "--cacert /dev/null: it holds no certificate"),
+        (&["--ids", "1", "http://h/{id}/{ID}"], "URL: {ID} would be sent as it stands"),
         (&["--ids", "1", "--burst", "0", url], "--burst 0: use a whole number from 1 to "),
         (
             &["--ids", "1", "--max-in-flight", "0", url],
@@ -19,7 +30,7 @@ fn mistakes_are_named_and_nothing_is_sent() {
         (&["--ids", "1", "--timeout", "10", url], "--timeout 10: '10' has no unit"),
         (&["--ids", "1", "--timeout", "0s", url], "--timeout 0s: "),
         (&["--ids", "1", "--connect-timeout", "x", url], "--connect-timeout x: "),
-        (&["--ids", "1", "--stall-timeout", "", url], "--stall-timeout : "),
+        (&["--ids", "1", "--stall-timeout", "", url], "--stall-timeout '': no span of time"),
         (&["--ids", "1", "--deadline", "soon", url], "--deadline soon: "),
         (
             &["--ids", "1-100", "--deadline", "1s", url],
@@ -47,8 +58,8 @@ fn mistakes_are_named_and_nothing_is_sent() {
             &["--ids", "1", "--output", "/nonexistent/file", url],
             "--output /nonexistent/file: cannot write it",
         ),
-        (&["--ids", "1", "http://127.0.0.1/none"], "URL is "),
-        (&["--ids", "1", "ftp://127.0.0.1/{id}"], "URL is "),
+        (&["--ids", "1", "http://127.0.0.1/none"], "URL \"http://127.0.0.1/none\": it must hold {id}"),
+        (&["--ids", "1", "ftp://127.0.0.1/{id}"], "URL \"ftp://127.0.0.1/{id}\": the scheme ftp"),
         (
             &["--ids", "1", "--input", "x", url],
             "the argument '--ids <SPEC>' cannot be used with '--input <FILE>'",
@@ -78,7 +89,18 @@ fn help_says_what_it_does_first_and_how_by_example() {
         (
             &["get", "--help"],
             "Fetch one URL",
-            &["--rate", "[default: 10/s]", "Exit codes:", "{id}", "body_base64"],
+            &[
+                "--rate",
+                "[default: 10/s]",
+                "Exit codes:",
+                "{id}",
+                "body_base64",
+                "order of completion",
+                "HTTPS_PROXY",
+                "User-Agent",
+                "64 KiB",
+                "1h30m",
+            ],
         ),
         (&["serve", "--help"], "Run the built-in API", &["--hang-id", "429"]),
         (&["demo", "--help"], "See it work", &["no network"]),
@@ -90,7 +112,10 @@ fn help_says_what_it_does_first_and_how_by_example() {
             assert!(done.stdout.contains(word), "{word} in {}", done.stdout);
         }
     }
-    Running::start(&mut fanout(["--version"])).done().code(0);
+    for args in [&["--version"][..], &["get", "--version"]] {
+        let done = Running::start(&mut fanout(args)).done();
+        assert!(done.code(0).stdout.trim_end().ends_with(env!("CARGO_PKG_VERSION")), "{}", done.stdout);
+    }
     Running::start(&mut fanout::<&str>([])).done().code(2);
 }
 

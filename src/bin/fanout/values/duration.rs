@@ -25,6 +25,9 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         let unit = take_while(&mut rest, |c| !c.is_ascii_digit() && c != '.');
         let (count, parts) =
             fraction(number).ok_or("not a span of time (use for instance 500ms, 10s, 2m or 1h30m)")?;
+        if unit.is_empty() && count == 0 {
+            return Err("no time at all (use more than 0, with a unit, as in 10s)".to_owned());
+        }
         if unit.is_empty() {
             return Err(format!("'{number}' has no unit (use for instance {number}s or {number}ms)"));
         }
@@ -133,6 +136,7 @@ mod tests {
             ("10S", "unknown unit 'S'"),
             ("30m1h", "units go from long to short"),
             ("1s1s", "units go from long to short"),
+            ("0", "no time at all (use more than 0, with a unit, as in 10s)"),
             ("0s", "no time at all"),
             ("0.1ns", "no time at all"),
             ("213504d", "longer than 584 years"),

@@ -17,6 +17,7 @@ pub(crate) fn parse(text: &str) -> Result<Rate, String> {
         "m" => 60,
         "h" => 3_600,
         "d" => 86_400,
+        "" => return Err("no unit behind the / (use s, m, h or d, as in 10/s)".to_owned()),
         _ => {
             return Err(format!("unknown unit '{}' (use s, m, h or d)", unit.escape_debug()));
         }
@@ -68,7 +69,7 @@ mod tests {
     fn what_is_no_rate_is_told_what_would_be_one() {
         let cases = [
             ("10/x", "unknown unit 'x' (use s, m, h or d)"),
-            ("10/", "unknown unit '' (use s, m, h or d)"),
+            ("10/", "no unit behind the / (use s, m, h or d, as in 10/s)"),
             ("10/5m", "unknown unit '5m' (use s, m, h or d)"),
             ("ten", "not a number of requests"),
             ("", "not a number of requests"),

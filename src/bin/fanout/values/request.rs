@@ -24,13 +24,32 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
+/// Refuses `{ID}` or `{user}`, which would be sent as it stands. Of a URL that the library has taken; nothing
+/// before its path is looked at or shown.
+pub(crate) fn leftover_place(url: &str) -> Result<(), String> {
+    let after_scheme = url.find("://").map_or(0, |at| at + 3);
+    let path = url[after_scheme..].find(['/', '?']).map_or("", |at| &url[after_scheme + at..]);
+    let path = path.replace("{id}", "");
+    let Some((_, rest)) = path.split_once('{') else { return Ok(()) };
+    match rest.split_once('}') {
+        None => Ok(()),
+        Some((name, _)) => Err(format!(
+            "URL: {{{name}}} would be sent as it stands \
+             (use {{id}} for the id, or %7B{name}%7D if it is meant)"
+        )),
+    }
+}
+
 /// As in curl: the host and port that are asked for, and the addresses to connect to instead.
 pub(crate) fn resolve(text: &str) -> Result<(String, Vec<SocketAddr>), String> {
     let mut parts = text.splitn(3, ':');
     let (Some(host), Some(port), Some(addresses)) = (parts.next(), parts.next(), parts.next()) else {
         return Err("not of three parts (use HOST:PORT:ADDR, as in example.com:443:127.0.0.1)".to_owned());
     };
-    if host.is_empty() || host == "*" {
+    if host == "*" {
+        return Err("'*' for every host is not supported (name the host, once for each)".to_owned());
+    }
+    if host.is_empty() {
         return Err("no host (use HOST:PORT:ADDR, as in example.com:443:127.0.0.1)".to_owned());
     }
     let port = whole(port, 1..=u16::MAX)
@@ -79,6 +98,20 @@ mod tests {
     }
 
     #[test]
+    fn only_the_id_has_a_place() {
+        for url in ["http://h/{id}", "http://h/{id}?x={id}", "http://h/%7BID%7D/{id}", "http://{u}@h/{id}"] {
+            assert_eq!(leftover_place(url), Ok(()), "{url}");
+        }
+        for (url, start) in [
+            ("http://h/{ID}/{id}", "URL: {ID} would be sent as it stands (use {id} for the id, or %7BID%7D"),
+            ("http://h/{id}?u={user}", "URL: {user} would be"),
+        ] {
+            let error = leftover_place(url).unwrap_err();
+            assert!(error.starts_with(start), "{error}");
+        }
+    }
+
+    #[test]
     fn resolve_names_where_to_connect() {
         let cases = [
             ("example.com:443:127.0.0.1", "example.com:443", vec!["127.0.0.1:443"]),
@@ -94,7 +127,7 @@ mod tests {
             ("example.com", "not of three parts"),
             ("example.com:443", "not of three parts"),
             (":443:127.0.0.1", "no host"),
-            ("*:443:127.0.0.1", "no host"),
+            ("*:443:127.0.0.1", "'*' for every host is not supported"),
             ("example.com:https:127.0.0.1", "'https' is no port (use a whole number from 1 to 65535)"),
             ("example.com:0:127.0.0.1", "'0' is no port"),
             ("example.com:443:localhost", "'localhost' is no IP address (use 127.0.0.1 or [::1])"),
