@@ -18,6 +18,9 @@ use crate::values::duration;
 /// stopped.
 const LAST_DRAW: Duration = Duration::from_millis(250);
 
+/// The columns of the bar itself.
+const BAR: usize = 10;
+
 /// The rate "now" is that of the last two seconds.
 const RECENT: Duration = Duration::from_secs(2);
 
@@ -92,13 +95,9 @@ impl Progress {
             screen.keep(bar.clone());
             while stopped.recv_timeout(style.interval()) == Err(RecvTimeoutError::Timeout) {
                 let counts = counts();
-                let text = view.text(counts, Instant::now());
                 match &bar {
-                    Some(bar) => {
-                        bar.set_position(counts.done);
-                        bar.set_message(text);
-                    }
-                    None => screen.say(text),
+                    Some(bar) => bar.set_message(view.bar(counts, Instant::now())),
+                    None => screen.say(view.text(counts, Instant::now())),
                 }
             }
             screen.keep(None);
@@ -122,13 +121,14 @@ impl Progress {
     }
 }
 
-/// Without colours, and so without a thought about them. The text comes first: on a narrow terminal it is the
-/// bar that has to go.
+/// Without colours, and so without a thought about them. All of it is the message, which is cut to the width of
+/// the terminal. Three columns stay free, and the cursor goes back to before them: there a terminal shows `^C`,
+/// which would otherwise go to a line of its own, and the bar above it would stay for good.
 fn bar(total: Option<u64>) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
-    let template = if total.is_some() { "{msg} {wide_bar}" } else { "{spinner} {wide_msg}" };
+    let template = if total.is_some() { "{wide_msg}   \x1b[3D" } else { "{spinner} {wide_msg}   \x1b[3D" };
     if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style.progress_chars("=> ").tick_chars("-\\|/ "));
+        bar.set_style(style.tick_chars("-\\|/ "));
     }
     bar
 }
@@ -160,6 +160,26 @@ impl View {
         text
     }
 
+    /// `12/60 [==>       ] 5s left, 10.0/s, 0 failed, 3 in flight, 5 waiting for quota`: what matters most comes
+    /// first, for a narrow terminal.
+    fn bar(&mut self, counts: Counts, now: Instant) -> String {
+        let Some(total) = self.total.filter(|total| *total > 0) else {
+            return self.text(counts, now);
+        };
+        let Counts { done, failed, in_flight, waiting } = counts;
+        let rate = self.rate(done, now);
+        let filled =
+            usize::try_from(u128::from(done.min(total)) * BAR as u128 / u128::from(total)).unwrap_or(BAR);
+        let head = if filled < BAR { ">" } else { "" };
+        let left = self.left(done, rate).map(|left| format!("{} left, ", duration::shown(left)));
+        format!(
+            "{done}/{total} [{bar:<BAR$}] {left}{rate:.1}/s, {failed} failed, {in_flight} in flight, \
+             {waiting} waiting for quota",
+            bar = "=".repeat(filled) + head,
+            left = left.unwrap_or_default(),
+        )
+    }
+
     fn rate(&mut self, done: u64, now: Instant) -> f64 {
         self.recent.push_back((now, done));
         while self.recent.len() > 2 && now.duration_since(self.recent[1].0) >= RECENT {
@@ -177,7 +197,7 @@ impl View {
     fn left(&self, done: u64, rate: f64) -> Option<Duration> {
         let rate = self.quota.per_second().map_or(rate, |lasting| rate.min(lasting));
         let left = self.total?.saturating_sub(done);
-        let seconds = (rate > 0.0).then(|| (left as f64 / rate).ceil())?;
+        let seconds = (rate > 0.0 && left > 0).then(|| (left as f64 / rate).ceil())?;
         // What does not fit is not worth showing.
         Duration::try_from_secs_f64(seconds).ok()
     }
@@ -200,6 +220,21 @@ mod tests {
         assert_eq!(at(0, 0), "0/60 done, 0.0/s, 3 in flight, 5 waiting for quota, 1 failed");
         assert_eq!(at(500, 20), "20/60 done, 40.0/s, 3 in flight, 5 waiting for quota, 1 failed, 4s left");
         assert_eq!(at(2_500, 40), "40/60 done, 10.0/s, 3 in flight, 5 waiting for quota, 1 failed, 2s left");
+    }
+
+    #[test]
+    fn the_bar_comes_before_what_a_narrow_terminal_cuts_off() {
+        let quota = Quota::new(values::rate::parse("10/s").unwrap(), None);
+        let start = Instant::now();
+        let mut view = View::new(Some(60), quota, start);
+        let mut at = |millis, done| {
+            let counts = Counts { done, failed: 1, in_flight: 3, waiting: 5 };
+            view.bar(counts, start + Duration::from_millis(millis))
+        };
+        let rest = "1 failed, 3 in flight, 5 waiting for quota";
+        assert_eq!(at(0, 0), format!("0/60 [>         ] 0.0/s, {rest}"));
+        assert_eq!(at(500, 20), format!("20/60 [===>      ] 4s left, 40.0/s, {rest}"));
+        assert_eq!(at(2_500, 60), format!("60/60 [==========] 20.0/s, {rest}"));
     }
 
     #[test]
