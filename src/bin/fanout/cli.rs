@@ -49,8 +49,8 @@ Examples:
   find-ids | fanout get --keep-going --ok 200-299,404 'http://localhost/?id={id}' | jq",
     after_help = "\
 Ids:
-  Any text of one line, percent-encoded into the URL; '.' and '..' are refused in a path, since servers
-  resolve them. One that begins with '-' needs nothing special: ids are no arguments.
+  Any text of one line, percent-encoded into the URL. '.' and '..' are refused in a path, since
+  servers resolve them. One that begins with '-' needs nothing special: ids are no arguments.
 
 Values:
   DUR   numbers with units, from long to short: 500ms, 10s, 1.5s, 2m, 1h30m, 1d
