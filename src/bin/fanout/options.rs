@@ -140,9 +140,7 @@ fn client(args: &GetArgs, quota: Quota, max_in_flight: usize) -> Result<FanOutCl
         })?;
         builder = builder.root_certificates_pem(certificates);
     }
-    let client = builder.build().map_err(|error| in_our_words(&error, args.cacert.as_deref()))?;
-    request::leftover_place(&args.url).map_err(UsageError::new)?;
-    Ok(client)
+    builder.build().map_err(|error| in_our_words(&error, args.cacert.as_deref()))
 }
 
 /// The library names its settings (`burst is 0: …`); here they are options, in the form of [`value`].

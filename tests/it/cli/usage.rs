@@ -20,7 +20,10 @@ fn mistakes_are_named_and_nothing_is_sent() {
         (&["--ids", "1", "--timeout", "0", url], "--timeout 0: no time at all (use more than 0, with a unit"),
         (&["--ids", "1", "--resolve", "*:80:127.0.0.1", url], "--resolve *:80:127.0.0.1: '*' for every host"),
         (&["--ids", "1", "--cacert", "/dev/null", url], "--cacert /dev/null: it holds no certificate"),
-        (&["--ids", "1", "http://h/{id}/{ID}"], "URL: {ID} would be sent as it stands"),
+        (
+            &["--ids", "1", "http://h/{id}/{ID}"],
+            "URL \"http://h/{id}/{ID}\": only {id} is filled in; a brace that is meant",
+        ),
         (&["--ids", "1", "--burst", "0", url], "--burst 0: use a whole number from 1 to "),
         (
             &["--ids", "1", "--max-in-flight", "0", url],

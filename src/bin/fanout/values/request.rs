@@ -24,22 +24,6 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// Refuses `{ID}` or `{user}`, which would be sent as it stands. Of a URL that the library has taken; nothing
-/// before its path is looked at or shown.
-pub(crate) fn leftover_place(url: &str) -> Result<(), String> {
-    let after_scheme = url.find("://").map_or(0, |at| at + 3);
-    let path = url[after_scheme..].find(['/', '?']).map_or("", |at| &url[after_scheme + at..]);
-    let path = path.replace("{id}", "");
-    let Some((_, rest)) = path.split_once('{') else { return Ok(()) };
-    match rest.split_once('}') {
-        None => Ok(()),
-        Some((name, _)) => Err(format!(
-            "URL: {{{name}}} would be sent as it stands \
-             (use {{id}} for the id, or %7B{name}%7D if it is meant)"
-        )),
-    }
-}
-
 /// As in curl: the host and port that are asked for, and the addresses to connect to instead.
 pub(crate) fn resolve(text: &str) -> Result<(String, Vec<SocketAddr>), String> {
     let mut parts = text.splitn(3, ':');
@@ -94,20 +78,6 @@ mod tests {
         for (text, start) in cases {
             let error = header(text).unwrap_err();
             assert!(error.starts_with(start) && !error.contains("secret"), "{text}: {error}");
-        }
-    }
-
-    #[test]
-    fn only_the_id_has_a_place() {
-        for url in ["http://h/{id}", "http://h/{id}?x={id}", "http://h/%7BID%7D/{id}", "http://{u}@h/{id}"] {
-            assert_eq!(leftover_place(url), Ok(()), "{url}");
-        }
-        for (url, start) in [
-            ("http://h/{ID}/{id}", "URL: {ID} would be sent as it stands (use {id} for the id, or %7BID%7D"),
-            ("http://h/{id}?u={user}", "URL: {user} would be"),
-        ] {
-            let error = leftover_place(url).unwrap_err();
-            assert!(error.starts_with(start), "{error}");
         }
     }
 
