@@ -109,7 +109,8 @@ impl Builder {
     }
 
     /// How many requests may be made up for at once after a quieter time; at least 1. In every window of length `w`
-    /// at most `burst + rate · w` requests are sent. Defaults to what two seconds bring, from 1 to 20.
+    /// at most `burst + rate · w` requests are sent. Defaults to [`Rate::default_burst`]: what two seconds bring,
+    /// from 1 to 20.
     ///
     /// A server that enforces the very same numbers can still see one too many, when the first request of a burst
     /// takes longer to reach it than those behind it. Where it forgives none, set the burst one below its own.
@@ -246,7 +247,7 @@ impl Builder {
     }
 
     fn quota(&self) -> Result<Quota, BuildError> {
-        let burst = self.burst.unwrap_or_else(|| default_burst(self.rate));
+        let burst = self.burst.unwrap_or_else(|| self.rate.default_burst());
         let limiter = RateLimiter::new(self.rate, burst).map_err(|invalid| match invalid {
             InvalidLimit::ZeroBurst => BuildError::new("burst", burst, "at least 1"),
             invalid => BuildError::new("rate", self.rate, invalid),
@@ -355,15 +356,6 @@ impl Builder {
         }
         Ok(Some(certificates))
     }
-}
-
-/// What two seconds bring, from 1 to 20.
-fn default_burst(rate: Rate) -> u32 {
-    let Some((tokens, per)) = rate.parts() else {
-        return 20;
-    };
-    let brought = u128::from(tokens) * 2_000_000_000 / per.as_nanos().max(1);
-    u32::try_from(brought.clamp(1, 20)).unwrap_or(20)
 }
 
 fn header_value(setting: &'static str, name: &str, value: &str) -> Result<HeaderValue, BuildError> {

@@ -62,6 +62,25 @@ impl Rate {
         }
     }
 
+    /// How many tokens may gather where nobody says so: what two seconds bring, from 1 to 20.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fanout::Rate;
+    ///
+    /// assert_eq!(Rate::per_second(10).default_burst(), 20);
+    /// assert_eq!(Rate::per_second(3).default_burst(), 6);
+    /// assert_eq!(Rate::new(1, Duration::from_secs(60)).default_burst(), 1);
+    /// ```
+    #[must_use]
+    pub fn default_burst(self) -> u32 {
+        let Some((tokens, per)) = self.parts() else {
+            return 20;
+        };
+        let brought = u128::from(tokens) * 2_000_000_000 / per.as_nanos().max(1);
+        u32::try_from(brought.clamp(1, 20)).unwrap_or(20)
+    }
+
     /// Tokens and nanoseconds, both at least 1, or which of the two is out of range.
     pub(crate) fn checked(self) -> Result<Option<(u32, u64)>, InvalidLimit> {
         let Some(Limit { tokens, per }) = self.0 else {

@@ -74,7 +74,7 @@ fn share(by: Option<Instant>, now: Instant, left: usize) -> Duration {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use super::super::tests::server::Full;
+    use super::super::tests::server::{Full, refusing};
     use super::*;
     use std::net::TcpListener;
     use std::sync::Arc;
@@ -137,7 +137,7 @@ mod tests {
             let (full, tether) = (Full::new(), Tether::new());
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let good = listener.local_addr().unwrap();
-            let refuses = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+            let refuses = refusing();
             let soon = Instant::now().checked_add(Duration::from_millis(600));
             assert!(connect(&[full.address(), refuses, good], soon, &tether, dial).is_ok());
             match connect(&[refuses, refuses], None, &tether, dial) {

@@ -15,7 +15,7 @@ pub(crate) struct Quota {
 impl Quota {
     /// The rate, with the burst that was asked for or else with what two seconds bring, from 1 to 20.
     pub(crate) fn new(rate: Rate, burst: Option<u32>) -> Quota {
-        Quota { rate, burst: burst.unwrap_or_else(|| default_burst(rate)) }
+        Quota { rate, burst: burst.unwrap_or_else(|| rate.default_burst()) }
     }
 
     /// The same with a burst of one more: see the help of `fanout serve`.
@@ -45,17 +45,6 @@ impl Quota {
     pub(crate) fn per_second(&self) -> Option<f64> {
         self.rate.parts().map(|(tokens, per)| f64::from(tokens) / per.as_secs_f64())
     }
-}
-
-fn default_burst(rate: Rate) -> u32 {
-    const LEAST: u128 = 1;
-    const MOST: u128 = 20;
-    let Some((tokens, per)) = rate.parts() else {
-        return 20;
-    };
-    let in_two_seconds = u128::from(tokens) * 2_000_000_000 / per.as_nanos().max(1);
-    // Within 1 to 20, so that it fits.
-    u32::try_from(in_two_seconds.clamp(LEAST, MOST)).unwrap_or(20)
 }
 
 /// `10/s, burst 20`

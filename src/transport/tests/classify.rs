@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::server::Server;
+use super::server::{Server, refusing};
 use super::*;
 use crate::ErrorKind;
 use crate::error::Sent;
@@ -69,7 +69,7 @@ fn a_host_without_address_and_one_that_refuses() {
         "none.example" => Ok(Vec::new()),
         _ => Err(io::Error::other("no such host")),
     });
-    let refuses = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let refuses = refusing();
     let pinned = vec![
         Pinned { host: "refuses.example".to_owned(), port: None, addrs: vec![refuses, refuses] },
         Pinned { host: "nowhere.example".to_owned(), port: None, addrs: Vec::new() },
@@ -178,7 +178,7 @@ fn a_used_connection_that_the_server_has_closed_is_stale() {
 fn what_cannot_be_connected_to_is_looked_up_again() {
     let (url, _) = Server::new().answer(|_| Some("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".into()));
     let good: SocketAddr = url.strip_prefix("http://").unwrap().trim_end_matches('/').parse().unwrap();
-    let refuses = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let refuses = refusing();
     let answers = std::sync::Mutex::new(vec![good, refuses]);
     let lookup: Lookup = Arc::new(move |_, _| Ok(vec![answers.lock().unwrap().pop().unwrap()]));
     let client = HttpClient::new(HttpSettings { lookup: Some(lookup), ..settings() });

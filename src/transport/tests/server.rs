@@ -8,7 +8,6 @@ use std::thread;
 
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
-#[cfg(target_os = "linux")]
 use socket2::{Domain, Socket, Type};
 
 /// A listener whose connections the test accepts itself.
@@ -135,6 +134,15 @@ pub(crate) fn certificate() -> (ureq::tls::Certificate<'static>, Arc<ServerConfi
         .with_single_cert(vec![made.cert.der().clone()], key)
         .unwrap();
     (trusted, Arc::new(config))
+}
+
+/// An address that refuses every connection: nobody listens there, and nobody will.
+pub(crate) fn refusing() -> SocketAddr {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    std::mem::forget(socket); // bound, for as long as the process lives: nobody else gets the port
+    address
 }
 
 #[cfg(target_os = "linux")]

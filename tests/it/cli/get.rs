@@ -127,7 +127,7 @@ fn a_request_that_takes_too_long_is_a_failure() {
 
 #[test]
 fn nobody_listening_is_told_with_its_cause() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = crate::support::refusing();
     let done = get(["--ids", "7", "--keep-going", &format!("http://{free}/{{id}}")]);
     let record = &done.code(1).records()["7"];
     assert!(record["error"].as_str().unwrap().contains("refused"), "{record}");

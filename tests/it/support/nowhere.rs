@@ -7,8 +7,11 @@ use socket2::{Domain, Socket, Type};
 
 /// An address that refuses every connection: nobody listens there.
 pub(crate) fn refusing() -> SocketAddr {
-    let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    socket.local_addr().unwrap()
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    std::mem::forget(socket); // bound, for as long as the process lives: nobody else gets the port
+    address
 }
 
 /// A listener that never accepts and whose queue is full: whoever connects to it hangs.
