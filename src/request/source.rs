@@ -85,7 +85,8 @@ fn invalid_id(why: String) -> Error {
 fn check(request: Request<Vec<u8>>, common: &HeaderMap) -> Result<Prepared, String> {
     let (parts, body) = request.into_parts();
     check_uri(&parts.uri)?;
-    if !parts.uri.to_string().is_ascii() {
+    let url = parts.uri.to_string();
+    if !url.is_ascii() {
         return Err(
             "its URL has characters that are not ASCII; percent-encode them (fanout::encode)".to_owned()
         );
@@ -96,7 +97,7 @@ fn check(request: Request<Vec<u8>>, common: &HeaderMap) -> Result<Prepared, Stri
     if parts.method == Method::CONNECT {
         return Err("CONNECT is not a request for a payload".to_owned());
     }
-    if parts.uri.to_string().len() > LONGEST_URL {
+    if url.len() > LONGEST_URL {
         return Err(format!("its URL is longer than {LONGEST_URL} bytes"));
     }
     let (uri, authorization) = take_userinfo(parts.uri).map_err(|error| error.to_string())?;

@@ -189,32 +189,21 @@ fn while_others_hang_in_the_tls_handshake() {
 /// Seven different names. At most four threads look names up; the other ids wait for one of them.
 #[test]
 fn while_others_hang_in_a_name_look_up() {
-    for end in ENDS {
-        let server = Server::start();
-        let (entered, inside) = gate();
-        let (open, closed) = gate();
-        let client = elsewhere(&server, |id| format!("http://host-{id}.test/"))
-            .lookup(move |_, _| {
-                entered.send(()).unwrap();
-                closed.pass();
-                Ok(Vec::new())
-            })
-            .build()
-            .unwrap();
-        let scene = Scene::start(end, &client, &server);
-        inside.pass();
-        scene.end();
-        drop(open);
-    }
+    while_others_look_up(|id| format!("http://host-{id}.test/"));
 }
 
 #[test]
 fn while_others_wait_for_the_look_up_of_the_same_name() {
+    while_others_look_up(|id| format!("http://slow.test/{id}"));
+}
+
+/// The others are at `url`, whose name is looked up for as long as the test lasts.
+fn while_others_look_up(url: impl Fn(&str) -> String + Copy + Send + Sync + 'static) {
     for end in ENDS {
         let server = Server::start();
         let (entered, inside) = gate();
         let (open, closed) = gate();
-        let client = elsewhere(&server, |id| format!("http://slow.test/{id}"))
+        let client = elsewhere(&server, url)
             .lookup(move |_, _| {
                 entered.send(()).unwrap();
                 closed.pass();

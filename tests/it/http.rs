@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use fanout::{CancelToken, ErrorKind, FanOutClient, Rate, Sent, http};
+use fanout::{Builder, CancelToken, ErrorKind, FanOutClient, Rate, Sent, http};
 use parking_lot::Mutex;
 
 use crate::support::{
@@ -17,20 +17,21 @@ use crate::support::{
 
 #[test]
 fn eight_workers_use_eight_connections_at_most() {
-    let server = Server::echo();
-    let client = builder(server.url()).max_in_flight(8).build().unwrap();
-    let fetched = spawn(move || client.fetch_all(&CancelToken::new(), 0..400).map(|bodies| bodies.len()));
-    assert_eq!(fetched.wait().unwrap(), 400);
-    assert!(server.connections() <= 8, "{} connections", server.connections());
+    eight_connections_are_enough(|builder| builder);
 }
 
 /// Workers that wait for tokens let their connections idle, more of them than ureq's pool
 /// keeps.
 #[test]
 fn connections_that_idle_between_tokens_are_kept() {
+    eight_connections_are_enough(|builder| builder.rate(Rate::per_second(1_000)).burst(1));
+}
+
+/// For 400 requests of eight workers.
+#[track_caller]
+fn eight_connections_are_enough(set: impl FnOnce(Builder) -> Builder) {
     let server = Server::echo();
-    let client =
-        builder(server.url()).max_in_flight(8).rate(Rate::per_second(1_000)).burst(1).build().unwrap();
+    let client = set(builder(server.url()).max_in_flight(8)).build().unwrap();
     let fetched = spawn(move || client.fetch_all(&CancelToken::new(), 0..400).map(|bodies| bodies.len()));
     assert_eq!(fetched.wait().unwrap(), 400);
     assert!(server.connections() <= 8, "{} connections", server.connections());
