@@ -9,7 +9,7 @@
 //! # States
 //!
 //! ```text
-//!            begin                 tie (again, for each line)
+//!            begin                 tie (again, for each further line)
 //!   idle  ─────────────▶  busy  ◀──────────────────────────┐
 //!    ▲                     │ └─────────────────────────────┘
 //!    │  end                │ cut
@@ -87,13 +87,18 @@ impl Tether {
         Arc::default()
     }
 
-    /// A request begins: forgets how the last one ended, unless that was for good.
-    pub(crate) fn begin(&self) -> Result<(), Cut> {
+    /// A request begins, on a line that is there already or on none yet: forgets how the last one ended, unless that
+    /// was for good. Whoever sets a deadline tells the [watchdog](crate::watchdog).
+    pub(crate) fn begin(
+        &self,
+        line: Option<Arc<dyn Line>>,
+        deadline: Option<(Instant, Cut)>,
+    ) -> Result<(), Cut> {
         let mut state = self.state.lock();
         match state.cut {
             Some(cut) if cut.is_for_good() => Err(cut),
             _ => {
-                state.cut = None;
+                *state = State { line, cut: None, deadline }; // the last one's line went when it ended
                 Ok(())
             }
         }
@@ -123,8 +128,12 @@ impl Tether {
 
     /// The request has ended, well or not. Returns why it was cut, if it was. Nothing is tied any more.
     pub(crate) fn end(&self) -> Result<(), Cut> {
-        self.set_deadline(None);
-        self.untie()
+        let mut state = self.state.lock();
+        let (line, cut) = (state.line.take(), state.cut);
+        state.deadline = None;
+        drop(state);
+        drop(line); // closes a socket, perhaps: outside the lock
+        cut.map_or(Ok(()), Err)
     }
 
     /// Whether the request has been cut.
@@ -138,8 +147,8 @@ impl Tether {
         cut(&mut self.state.lock(), why);
     }
 
-    /// Sets when the request is to be cut, or that it is not. Called by the [watchdog](crate::watchdog), which must
-    /// hear of an earlier deadline; a later one may be set without it.
+    /// Sets when the request is to be cut, or that it is not. The [watchdog](crate::watchdog) must hear of an earlier
+    /// deadline; a later one may be set without it.
     pub(crate) fn set_deadline(&self, deadline: Option<(Instant, Cut)>) {
         self.state.lock().deadline = deadline;
     }
@@ -196,16 +205,15 @@ mod tests {
     #[test]
     fn a_cut_severs_what_is_tied_and_refuses_what_comes_after() {
         let (tether, line) = (Tether::new(), Arc::new(Severed::default()));
-        tether.begin().unwrap();
-        tether.tie(line.clone()).unwrap();
+        tether.begin(Some(line.clone()), None).unwrap();
         tether.cut(Cut::TimedOut);
         assert_eq!(times(&line), 1);
         assert_eq!(tether.tie(line.clone()), Err(Cut::TimedOut));
         assert_eq!(tether.end(), Err(Cut::TimedOut));
-        assert_eq!(tether.begin(), Ok(()), "a timeout ends one request");
+        assert_eq!(tether.begin(None, None), Ok(()), "a timeout ends one request");
         tether.cut(Cut::Cancelled);
         assert_eq!(tether.end(), Err(Cut::Cancelled));
-        assert_eq!(tether.begin(), Err(Cut::Cancelled), "a cancel ends the call");
+        assert_eq!(tether.begin(None, None), Err(Cut::Cancelled), "a cancel ends the call");
         assert_eq!(times(&line), 1);
     }
 

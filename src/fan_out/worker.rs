@@ -65,7 +65,7 @@ where
     let Ok(_registration) = call.cancel.register(tether.clone()) else {
         return;
     };
-    call.watchdog.watch(tether.clone());
+    let _watched = call.watchdog.watch(tether.clone());
     let worker = Worker { cancel: &call.cancel, tether: &tether, watchdog: &call.watchdog };
     for id in ids {
         if call.is_ending() {

@@ -8,12 +8,12 @@
 //! used again, only ureq knows: it depends on the headers, and on where the body ended. ureq tells nobody, but it
 //! asks the transport [`is_open`](Transport::is_open) at one moment only: when a response has been read to its end,
 //! nothing is left over, and it would put the connection into its pool. So that question is taken as the news, and
-//! answered with "no", for ureq to drop the connection; and dropping it gives it back to our pool. This is read from
+//! answered with "no", for ureq to drop the connection; and dropping it hands it to the exchange. This is read from
 //! ureq's source and nowhere promised. The tests in `tests/contract.rs` fail if it changes.
 //!
-//! It is untied before it is given back, and given back only if it had not been cut by then. So a cut that comes
-//! before finds the connection tied, and the connection is closed; one that comes after finds nothing (`tether`,
-//! invariant 1), and ends the exchange all the same, since that asks its tether once more when it is over.
+//! The exchange gives it back to our pool after it has ended, which unties it, and only if it had not been cut by
+//! then. So a cut that comes before finds the connection tied, and the connection is closed; one that comes after
+//! finds nothing (`tether`, invariant 1).
 //!
 //! # No clean end
 //!
@@ -26,7 +26,6 @@
 use std::fmt;
 use std::io;
 use std::mem;
-use std::sync::Arc;
 
 use ureq::Error;
 use ureq::config::Config;
@@ -34,23 +33,21 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
-use crate::clock::Clock;
 use crate::error::Sent;
 
 use super::current::{self, Over, Phase};
 use super::failure::Broken;
-use super::idle::{Connection, Idle};
+use super::idle::Connection;
 use super::target::Target;
 
 /// Hands ureq the connection that the exchange has taken, or has `chain` open one.
-pub(super) struct PoolingConnector<C> {
+pub(super) struct LendingConnector<C> {
     chain: C,
-    idle: Arc<Idle>,
 }
 
-impl<C: Connector> PoolingConnector<C> {
-    pub(super) fn new(chain: C, idle: Arc<Idle>) -> PoolingConnector<C> {
-        PoolingConnector { chain, idle }
+impl<C: Connector> LendingConnector<C> {
+    pub(super) fn new(chain: C) -> LendingConnector<C> {
+        LendingConnector { chain }
     }
 
     fn open(&self, details: &ConnectionDetails<'_>) -> Result<Connection, Error> {
@@ -65,7 +62,7 @@ impl<C: Connector> PoolingConnector<C> {
     }
 }
 
-impl<C: Connector> Connector<()> for PoolingConnector<C> {
+impl<C: Connector> Connector<()> for LendingConnector<C> {
     type Out = Lent;
 
     fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Lent>, Error> {
@@ -73,14 +70,13 @@ impl<C: Connector> Connector<()> for PoolingConnector<C> {
             Some(ready) => ready,
             None => self.open(details)?,
         };
-        Ok(Some(Lent { connection, idle: self.idle.clone(), to_be_kept: false }))
+        Ok(Some(Lent { connection, to_be_kept: false }))
     }
 }
 
 /// A connection, lent to ureq for one exchange.
 pub(super) struct Lent {
     connection: Connection,
-    idle: Arc<Idle>,
     to_be_kept: bool,
 }
 
@@ -137,16 +133,15 @@ impl Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        let _ = current::with(|exchange| exchange.let_go = true);
-        let untied = || current::with(|exchange| exchange.tether.untie());
-        if self.to_be_kept && matches!(untied(), Ok(Ok(()))) {
-            let connection = Connection {
-                transport: mem::replace(&mut self.connection.transport, Box::new(())),
-                socket: self.connection.socket.clone(),
-                endpoint: mem::take(&mut self.connection.endpoint),
-            };
-            self.idle.give_back(connection, Clock::default().now());
-        }
+        let kept = self.to_be_kept.then(|| Connection {
+            transport: mem::replace(&mut self.connection.transport, Box::new(())),
+            socket: self.connection.socket.clone(),
+            endpoint: mem::take(&mut self.connection.endpoint),
+        });
+        let _ = current::with(|exchange| {
+            exchange.let_go = true;
+            exchange.kept = kept;
+        });
     }
 }
 
@@ -176,9 +171,9 @@ impl Resolver for NoResolver {
     }
 }
 
-impl<C: fmt::Debug> fmt::Debug for PoolingConnector<C> {
+impl<C: fmt::Debug> fmt::Debug for LendingConnector<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PoolingConnector").field("chain", &self.chain).finish_non_exhaustive()
+        f.debug_struct("LendingConnector").field("chain", &self.chain).finish_non_exhaustive()
     }
 }
 

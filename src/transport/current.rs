@@ -25,6 +25,8 @@ pub(super) struct Exchange {
     pub(super) tether: Arc<Tether>,
     /// A connection that has been used before, and that this exchange has tied already.
     pub(super) ready: Option<Connection>,
+    /// The connection, when ureq has done with it and it may be used again.
+    pub(super) kept: Option<Connection>,
     /// The socket of a new connection, for the outermost transport, from which ureq's TLS would hide it.
     pub(super) opened: Option<Arc<TcpStream>>,
     /// By when TCP must be up.
@@ -77,7 +79,7 @@ pub(super) enum Over {
 
 impl Exchange {
     pub(super) fn new(
-        tether: &Arc<Tether>,
+        tether: Arc<Tether>,
         ready: Option<Connection>,
         connect_by: Option<Instant>,
         deadline: Option<(Instant, Cut)>,
@@ -86,8 +88,9 @@ impl Exchange {
         let phase = if reused { Phase::Sending } else { Phase::LookingUp };
         let progress = Progress { phase, reused, ..Progress::default() };
         Exchange {
-            tether: tether.clone(),
+            tether,
             ready,
+            kept: None,
             opened: None,
             connect_by,
             deadline,
@@ -100,9 +103,8 @@ impl Exchange {
 
 /// Makes `exchange` the one of this thread.
 pub(super) fn enter(exchange: Exchange) -> Guard {
-    let tether = exchange.tether.clone();
     CURRENT.with(|current| current.replace(Some(exchange)));
-    Guard { tether, ended: false }
+    Guard(())
 }
 
 /// Looks at the exchange of this thread. `look` drops no connection: that would look in turn.
@@ -115,30 +117,33 @@ pub(super) fn with<R>(look: impl FnOnce(&mut Exchange) -> R) -> Result<R, ureq::
 }
 
 /// Ends the exchange when it is dropped, at the latest.
-pub(super) struct Guard {
-    tether: Arc<Tether>,
-    ended: bool,
+pub(super) struct Guard(());
+
+/// How an exchange ended.
+pub(super) struct Ended {
+    pub(super) progress: Progress,
+    /// Why it was cut, if it was.
+    pub(super) cut: Option<Cut>,
+    /// What may carry another one, unless this one was cut.
+    pub(super) kept: Option<Connection>,
 }
 
 impl Guard {
-    /// Ends the exchange: from here on nothing cuts it. Tells how far it came, and why it was cut, if it was.
-    pub(super) fn end(mut self) -> (Progress, Result<(), Cut>) {
-        self.ended = true;
-        self.leave()
+    /// Ends the exchange: from here on nothing cuts it.
+    pub(super) fn end(self) -> Ended {
+        let none = Ended { progress: Progress::default(), cut: None, kept: None };
+        leave().unwrap_or(none)
     }
+}
 
-    fn leave(&self) -> (Progress, Result<(), Cut>) {
-        let exchange = CURRENT.try_with(RefCell::take).ok().flatten();
-        let progress = exchange.map(|exchange| exchange.progress).unwrap_or_default();
-        (progress, self.tether.end())
-    }
+fn leave() -> Option<Ended> {
+    let Exchange { tether, progress, kept, .. } = CURRENT.try_with(RefCell::take).ok()??;
+    Some(Ended { progress, cut: tether.end().err(), kept })
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if !self.ended {
-            let _ = self.leave();
-        }
+        drop(leave());
     }
 }
 

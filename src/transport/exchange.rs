@@ -8,6 +8,7 @@
 //! and one that is whole came too late.
 
 use std::io::{self, Read};
+use std::sync::Arc;
 use std::time::Instant;
 
 use ureq::Body;
@@ -17,9 +18,9 @@ use ureq::http::header::{
 use ureq::http::{HeaderMap, HeaderValue, Method, Request, Response};
 
 use crate::error::Sent;
-use crate::tether::Cut;
+use crate::tether::{Cut, Line};
 
-use super::current::{self, Exchange, Over, Phase, Progress};
+use super::current::{self, Ended, Exchange, Over, Phase};
 use super::failure::{Failure, Head, Limits};
 use super::target::Target;
 use super::{HttpClient, MAX_HEAD, Outgoing, Reply, Wire};
@@ -35,7 +36,6 @@ impl HttpClient {
     pub(crate) fn exchange(&self, request: Outgoing<'_>, on: &Wire<'_>) -> Result<Reply, Failure> {
         let target = self.check(request).map_err(Failure::unsendable)?;
         let limits = self.limits();
-        on.tether.begin().map_err(|cut| Failure::cut(cut, target, Progress::default(), limits))?;
 
         let start = self.clock.now();
         let connect_by = start.checked_add(self.connect_timeout);
@@ -44,33 +44,34 @@ impl HttpClient {
             start.checked_add(self.timeout).map(|at| (at, Cut::TimedOut)),
         );
         let ready = if on.fresh { None } else { self.idle.take(target, start) };
-        let socket = ready.as_ref().map(|connection| connection.socket.clone());
-        let first = match socket {
+        let line = ready.as_ref().map(|connection| connection.socket.clone() as Arc<dyn Line>);
+        let first = match line {
             Some(_) => deadline,
             None => earlier(deadline, connect_by.map(|at| (at, Cut::ConnectTimedOut))),
         };
 
-        let guard = current::enter(Exchange::new(on.tether, ready, connect_by, deadline));
-        if let Some((at, why)) = first {
-            on.watchdog.arm(on.tether, at, why);
-        }
-        let received = match socket.map_or(Ok(()), |socket| on.tether.tie(socket)) {
-            Ok(()) => self.run(request, on),
+        let guard = current::enter(Exchange::new(on.tether.clone(), ready, connect_by, deadline));
+        let received = match on.tether.begin(line, first) {
+            Ok(()) => {
+                if let Some((at, _)) = first {
+                    on.watchdog.tell(at);
+                }
+                self.run(request, on)
+            }
             Err(_) => Err((Over::Cut.into(), None)),
         };
-        match (guard.end(), received) {
-            ((_, Ok(())), Ok(reply)) => Ok(reply),
-            ((progress, Ok(())), Err((error, head))) => {
-                Err(Failure::of(error, target, progress, limits).with_head(head))
-            }
-            ((progress, Err(cut)), received) => {
-                let head = match received {
-                    Ok(reply) => Some(Box::new((reply.status, reply.headers))),
-                    Err((_, head)) => head,
-                };
-                Err(Failure::cut(cut, target, progress, limits).with_head(head))
-            }
+        let Ended { progress, cut, kept } = guard.end();
+        if let Some(cut) = cut {
+            let head = match received {
+                Ok(reply) => Some(Box::new((reply.status, reply.headers))),
+                Err((_, head)) => head,
+            };
+            return Err(Failure::cut(cut, target, progress, limits).with_head(head));
         }
+        if let Some(connection) = kept {
+            self.idle.give_back(connection, self.clock.now());
+        }
+        received.map_err(|(error, head)| Failure::of(error, target, progress, limits).with_head(head))
     }
 
     /// Gives `headers` those that every request has, where they are missing. [`exchange`](HttpClient::exchange) does
@@ -189,8 +190,19 @@ fn read(body: &mut Body, max: u64) -> Result<Vec<u8>, ureq::Error> {
         return Err(ureq::Error::BodyExceedsLimit(max));
     }
     let capacity = usize::try_from(announced.min(MAX_PREALLOCATED)).unwrap_or(0);
-    let mut bytes = Vec::with_capacity(capacity);
-    body.with_config().limit(max).reader().read_to_end(&mut bytes)?;
+    let mut bytes = vec![0; capacity];
+    let mut reader = body.with_config().limit(max).reader();
+    let mut length = 0;
+    // In one piece, if it comes in one: `read_to_end` would ask for 8 KiB at a time.
+    while let Some(room) = bytes.get_mut(length..).filter(|room| !room.is_empty()) {
+        match reader.read(room)? {
+            0 => break,
+            read => length += read,
+        }
+    }
+    bytes.truncate(length);
+    // What was not announced; and the end itself.
+    reader.read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -11,14 +11,16 @@
 //! | `exchange` | runs one request: deadlines, the connection, ureq, the body |
 //! | `failure` | says what went wrong: kind, text, source |
 //! | `current` | what the exchange and the transport beneath ureq tell each other |
-//! | `connector` | the outermost transport: looks for a cut after each read and write, gives the connection back |
+//! | `connector` | the outermost transport: looks for a cut after each read and write, keeps what may be used again |
 //! | `idle` | connections that wait for their next request |
 //! | `socket` | the innermost transport, and the connector that opens it |
+//! | `buffers` | a connection's buffers, which grow with what comes |
 //! | `dial` | from addresses to a connected socket, interruptibly |
 //! | `linux`, `portable` | what of it depends on the system |
 //! | `names` | from a host to addresses, interruptibly, once |
 //! | `target` | scheme, host and port: of a request, and of a connection |
 
+mod buffers;
 mod connector;
 mod current;
 mod dial;
@@ -50,7 +52,7 @@ use crate::clock::Clock;
 use crate::tether::Tether;
 use crate::watchdog::Watchdog;
 
-use self::connector::{NoResolver, PoolingConnector};
+use self::connector::{LendingConnector, NoResolver};
 use self::dial::{DIAL, Dial};
 pub(crate) use self::failure::Failure;
 use self::idle::Idle;
@@ -105,7 +107,7 @@ pub(crate) struct Pinned {
 /// Sends requests, one at a time for each worker, over connections that all workers share.
 pub(crate) struct HttpClient {
     agent: Agent,
-    idle: Arc<Idle>,
+    idle: Idle,
     clock: Clock,
     timeout: Duration,
     connect_timeout: Duration,
@@ -151,17 +153,16 @@ impl HttpClient {
     }
 
     fn with_dial(settings: HttpSettings, dial: Dial) -> HttpClient {
-        let idle = Arc::new(Idle::new(settings.max_idle));
         let names = Names::new(settings.pinned, settings.lookup);
         let io_timeout =
             settings.stall_timeout.unwrap_or_else(|| settings.timeout.saturating_add(BACKSTOP_MARGIN));
         let chain = SocketConnector::new(names, dial, io_timeout).chain(RustlsConnector::default());
-        let connector = PoolingConnector::new(chain, idle.clone());
+        let connector = LendingConnector::new(chain);
         let longest_line = settings.longest_line.max(OUTPUT_BUFFER);
         let config = config(settings.root_certificates, longest_line);
         HttpClient {
             agent: Agent::with_parts(config, connector, NoResolver),
-            idle,
+            idle: Idle::new(settings.max_idle),
             clock: Clock::default(),
             timeout: settings.timeout,
             connect_timeout: settings.connect_timeout,

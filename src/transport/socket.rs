@@ -8,13 +8,12 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
-};
+use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 use ureq::{Error, Timeout};
 
 use crate::tether::{Line, Tether};
 
+use super::buffers::GrowingBuffers;
 use super::current::{self, Over, Phase};
 use super::dial::{self, Dial};
 use super::failure::NotConnected;
@@ -86,20 +85,19 @@ impl Connector<()> for SocketConnector {
     type Out = Socket;
 
     fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Socket>, Error> {
-        let config = details.config;
-        let buffers = LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size());
+        let buffers = GrowingBuffers::new(details.config.output_buffer_size());
         Ok(Some(Socket { stream: self.open(details)?, buffers, refused: false }))
     }
 }
 
-/// A connected socket, with ureq's buffers.
+/// A connected socket, and its buffers.
 ///
 /// A server that will not have a request (too large, not authorized) may answer and close before it has read all of
 /// it. The write then fails, but the answer lies there to be read, and says why. So what the peer refuses to take is
 /// thrown away, and the read tells how it ends: with the answer, or with the connection broken.
 pub(super) struct Socket {
     stream: Arc<TcpStream>,
-    buffers: LazyBuffers,
+    buffers: GrowingBuffers,
     /// The peer takes nothing any more.
     refused: bool,
 }

@@ -48,7 +48,7 @@ struct Worker {
 impl Worker {
     fn new() -> Worker {
         let (tether, watchdog) = (Tether::new(), Arc::new(Watchdog::default()));
-        watchdog.watch(tether.clone());
+        std::mem::forget(watchdog.watch(tether.clone())); // until the worker is dropped
         let watching = watchdog.clone();
         let thread = Some(thread::spawn(move || watching.run()));
         Worker { tether, watchdog, thread, call_deadline: None, fresh: false }
