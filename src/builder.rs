@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ureq::http::header::{AUTHORIZATION, USER_AGENT};
+use ureq::http::header::{AUTHORIZATION, HOST, USER_AGENT};
 use ureq::http::{HeaderMap, HeaderName, HeaderValue};
 use ureq::tls::{PemItem, parse_pem};
 
@@ -231,6 +231,9 @@ impl Builder {
                 let template = Template::parse(&url)?;
                 if let Some(authorization) = template.authorization() {
                     headers.entry(AUTHORIZATION).or_insert_with(|| authorization.clone());
+                }
+                if let Some(host) = template.host() {
+                    headers.entry(HOST).or_insert_with(|| host.clone());
                 }
                 RequestSource::Template { template, headers }
             }

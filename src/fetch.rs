@@ -86,10 +86,10 @@ struct Fetch<'a> {
 }
 
 /// What to do after an exchange.
-enum Next {
+enum Next<'a> {
     Done(Response),
     /// Another request: a redirect's, or the same one on a fresh connection.
-    Send(Prepared, Connection),
+    Send(Prepared<'a>, Connection),
 }
 
 /// Which connection a request may take.
@@ -111,30 +111,39 @@ impl<'a> Fetch<'a> {
             Ok(request) => request,
             Err(error) => return (Err(error), None),
         };
-        match self.wait(|fetch| fetch.fetcher.quota.enter(fetch.worker.cancel), "an in-flight permit") {
-            Ok(in_flight) => (self.send(request, &in_flight), Some(in_flight)),
-            Err(error) => (Err(error), None),
+        let since = Instant::now();
+        match self.fetcher.quota.enter(self.worker.cancel) {
+            Ok(in_flight) => (self.send(request, &in_flight, since), Some(in_flight)),
+            Err(stopped) => (Err(self.stopped(stopped, since, "an in-flight permit")), None),
         }
     }
 
-    /// Sends the request, and those that follow from its answers, each with its token.
-    fn send(&mut self, mut request: Prepared, in_flight: &InFlight) -> Result<Response, Error> {
+    /// Sends the request, and those that follow from its answers, each with its token. Has waited for the first one
+    /// since `since`.
+    fn send(
+        &mut self,
+        mut request: Prepared<'a>,
+        in_flight: &InFlight,
+        mut since: Instant,
+    ) -> Result<Response, Error> {
         let mut connection = Connection::Any;
         let mut hops = 0;
         loop {
-            self.wait(|fetch| fetch.fetcher.quota.token(in_flight, fetch.worker.cancel), "a token")?;
+            match self.fetcher.quota.token(in_flight, self.worker.cancel) {
+                Ok(granted_at) => self.times.waited += granted_at.saturating_duration_since(since),
+                Err(stopped) => return Err(self.stopped(stopped, since, "a token")),
+            }
             match self.exchange(request, connection, &mut hops)? {
                 Next::Done(response) => return Ok(response),
                 Next::Send(next, on) => (request, connection) = (next, on),
             }
+            since = Instant::now();
         }
     }
 
-    fn wait<T>(&mut self, wait: impl FnOnce(&Self) -> Result<T, Stopped>, what: &str) -> Result<T, Error> {
-        let start = Instant::now();
-        let result = wait(self);
-        self.times.waited += start.elapsed();
-        result.map_err(|stopped| match stopped {
+    fn stopped(&mut self, stopped: Stopped, since: Instant, what: &str) -> Error {
+        self.times.waited += since.elapsed();
+        match stopped {
             Stopped::Cancelled => {
                 Error::new(ErrorKind::Cancelled, format!("cancelled while waiting for {what}"))
             }
@@ -142,10 +151,15 @@ impl<'a> Fetch<'a> {
                 let text = format!("the run's deadline comes before {what} for it");
                 Error::new(ErrorKind::DeadlineExceeded, text)
             }
-        })
+        }
     }
 
-    fn exchange(&mut self, request: Prepared, connection: Connection, hops: &mut u32) -> Result<Next, Error> {
+    fn exchange(
+        &mut self,
+        request: Prepared<'a>,
+        connection: Connection,
+        hops: &mut u32,
+    ) -> Result<Next<'a>, Error> {
         let accept = |status: StatusCode| (self.fetcher.accept_status)(status.as_u16());
         let wire = Wire {
             tether: self.worker.tether,
@@ -173,7 +187,7 @@ impl<'a> Fetch<'a> {
         }
     }
 
-    fn redirect(&mut self, request: &Prepared, reply: Reply, hops: &mut u32) -> Result<Next, Error> {
+    fn redirect(&mut self, request: &Prepared<'a>, reply: Reply, hops: &mut u32) -> Result<Next<'a>, Error> {
         let max = self.fetcher.max_redirects;
         let refused = |reply: Reply, why: &str| {
             let text = format!("the server answered {}, {why}", reply.status);

@@ -5,6 +5,8 @@
 //! The order is *permit, then token, then send*. A token that is taken before a wait for a permit is used late, and
 //! several such tokens at once break the bound on the wire.
 
+use std::time::Instant;
+
 use crate::cancel::{CancelToken, Stopped};
 use crate::permits::{Permit, Permits};
 use crate::rate_limiter::{AcquireError, RateLimiter};
@@ -28,10 +30,10 @@ impl Quota {
         Ok(InFlight(self.permits.acquire(1, cancel)?))
     }
 
-    /// Waits for the token of the request that will be sent next; only who is in flight may.
-    pub(crate) fn token(&self, _: &InFlight, cancel: &CancelToken) -> Result<(), Stopped> {
+    /// Waits for the token of the request that will be sent next; only who is in flight may. Tells when it was taken.
+    pub(crate) fn token(&self, _: &InFlight, cancel: &CancelToken) -> Result<Instant, Stopped> {
         match self.limiter.acquire(cancel) {
-            Ok(_) => Ok(()),
+            Ok(taken_at) => Ok(taken_at),
             Err(AcquireError::DeadlineExceeded) => Err(Stopped::DeadlineExceeded),
             // One token is never more than the burst, which is at least 1.
             Err(AcquireError::Cancelled | AcquireError::ExceedsBurst(_)) => Err(Stopped::Cancelled),

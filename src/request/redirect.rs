@@ -7,6 +7,8 @@
 //! that join URLs bring from 7 (fluent-uri) to more than 20 others (url) into a build that needs nothing else of
 //! them.
 
+use std::borrow::Cow;
+
 use ureq::http::header::{CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION, CONTENT_TYPE, LOCATION};
 use ureq::http::{HeaderMap, Method, StatusCode, Uri};
 
@@ -33,11 +35,11 @@ pub(crate) enum RedirectError {
 /// * 303, and 301 or 302 of a POST, become a GET without a body (RFC 9110, section 15.4); a HEAD stays a HEAD. 307
 ///   and 308 keep method and body.
 /// * At another origin all headers that the user set are dropped; which of them are secret is not for us to guess.
-pub(crate) fn follow(
-    request: &Prepared,
+pub(crate) fn follow<'a>(
+    request: &Prepared<'a>,
     status: StatusCode,
     headers: &HeaderMap,
-) -> Result<Prepared, RedirectError> {
+) -> Result<Prepared<'a>, RedirectError> {
     let location = headers.get(LOCATION).ok_or(RedirectError::NoLocation)?;
     let location = sanitized(location.as_bytes());
     let bad = |why: String| RedirectError::BadLocation(location.clone(), why);
@@ -51,7 +53,7 @@ pub(crate) fn follow(
     }
     let mut next = Prepared { uri, ..request.clone() };
     if from != to {
-        next.headers.clear();
+        next.headers = Cow::Owned(HeaderMap::new());
     }
     let becomes_get = match status.as_u16() {
         303 => request.method != Method::HEAD,
@@ -62,7 +64,7 @@ pub(crate) fn follow(
         next.method = Method::GET;
         next.body.clear();
         for of_the_body in [CONTENT_TYPE, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LOCATION] {
-            next.headers.remove(of_the_body);
+            next.headers.to_mut().remove(of_the_body);
         }
     }
     Ok(next)
@@ -208,14 +210,14 @@ mod tests {
         from: &str,
         status: u16,
         location: &str,
-    ) -> Result<Prepared, RedirectError> {
+    ) -> Result<Prepared<'static>, RedirectError> {
         let request = Prepared {
             method,
             uri: from.parse().unwrap(),
-            headers: HeaderMap::from_iter([
+            headers: Cow::Owned(HeaderMap::from_iter([
                 ("authorization".parse().unwrap(), "secret".parse().unwrap()),
                 (CONTENT_TYPE, "text/plain".parse().unwrap()),
-            ]),
+            ])),
             body: b"payload".to_vec(),
         };
         let headers = HeaderMap::from_iter([(LOCATION, location.parse().unwrap())]);

@@ -1,5 +1,7 @@
 //! Where requests come from: a URL template, or a closure of the user's.
 
+use std::borrow::Cow;
+
 use ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use ureq::http::{self, HeaderMap, Method, Request, Uri};
 
@@ -10,11 +12,11 @@ use super::{MAX_REQUEST_LINE, Template, take_userinfo};
 
 /// A request that may be sent, more than once if it must be.
 #[derive(Clone, Debug)]
-pub(crate) struct Prepared {
+pub(crate) struct Prepared<'a> {
     pub(crate) method: Method,
     pub(crate) uri: Uri,
     /// What the user set; nothing that the client adds by itself.
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Cow<'a, HeaderMap>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -38,7 +40,7 @@ impl Origin {
     }
 }
 
-impl Prepared {
+impl Prepared<'_> {
     /// Whether doing it twice is the same as doing it once (RFC 9110, section 9.2.2).
     pub(crate) fn is_idempotent(&self) -> bool {
         [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE, Method::TRACE]
@@ -56,11 +58,11 @@ pub(crate) enum RequestSource {
 
 impl RequestSource {
     /// The request for an id, or an error of the kind `InvalidId` or `InvalidRequest`.
-    pub(crate) fn request(&self, id: &str) -> Result<Prepared, Error> {
+    pub(crate) fn request(&self, id: &str) -> Result<Prepared<'_>, Error> {
         match self {
             RequestSource::Template { template, headers } => {
                 let uri = template.url(id).map_err(invalid_id)?;
-                Ok(Prepared { method: Method::GET, uri, headers: headers.clone(), body: Vec::new() })
+                Ok(Prepared { method: Method::GET, uri, headers: Cow::Borrowed(headers), body: Vec::new() })
             }
             RequestSource::Closure { make, headers } => {
                 // Whether it is in a path, only the URL will tell.
@@ -82,7 +84,7 @@ fn invalid_id(why: String) -> Error {
 }
 
 /// The user's request with the client's headers below its own, or why it cannot be sent.
-fn check(request: Request<Vec<u8>>, common: &HeaderMap) -> Result<Prepared, String> {
+fn check(request: Request<Vec<u8>>, common: &HeaderMap) -> Result<Prepared<'static>, String> {
     let (parts, body) = request.into_parts();
     check_uri(&parts.uri)?;
     let url = parts.uri.to_string();
@@ -110,7 +112,7 @@ fn check(request: Request<Vec<u8>>, common: &HeaderMap) -> Result<Prepared, Stri
         headers.remove(name);
     }
     headers.extend(parts.headers);
-    Ok(Prepared { method: parts.method, uri, headers, body })
+    Ok(Prepared { method: parts.method, uri, headers: Cow::Owned(headers), body })
 }
 
 /// Why a header of the user's cannot be sent.

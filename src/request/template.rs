@@ -21,12 +21,18 @@ pub(crate) struct Template {
     pieces: Vec<String>,
     /// Whether a place is in the path, where `.` and `..` would be taken for something else.
     in_path: bool,
+    host: Option<HeaderValue>,
     authorization: Option<HeaderValue>,
 }
 
 impl Template {
     pub(crate) fn parse(url: &str) -> Result<Template, BuildError> {
         parse(url).map_err(|right| BuildError::new("url", format!("{:?}", without_userinfo(url)), right))
+    }
+
+    /// The header `Host` of each request: it is the same for all, and ureq would write it anew for each.
+    pub(crate) fn host(&self) -> Option<&HeaderValue> {
+        self.host.as_ref()
     }
 
     /// The header that the userinfo of the URL stands for.
@@ -37,11 +43,17 @@ impl Template {
     /// The URL for an id, or why it cannot have one.
     pub(crate) fn url(&self, id: &str) -> Result<Uri, String> {
         check_id(id, self.in_path)?;
-        let url = self.pieces.join(&encode(id));
+        let mut url = String::new();
+        for (index, piece) in self.pieces.iter().enumerate() {
+            if index > 0 {
+                url.extend(utf8_percent_encode(id, RESERVED));
+            }
+            url.push_str(piece);
+        }
         if url.len() > LONGEST_URL {
             return Err(format!("its URL would be {} bytes long; {LONGEST_URL} is the most", url.len()));
         }
-        url.parse().map_err(|error| format!("it makes no URL: {error}"))
+        Uri::try_from(url).map_err(|error| format!("it makes no URL: {error}"))
     }
 }
 
@@ -71,7 +83,8 @@ fn parse(url: &str) -> Result<Template, String> {
         let hint = if fragment.contains(PLACE) { " (what follows # is never sent)" } else { "" };
         return Err(format!("it must hold {{id}} at least once, in the path or the query{hint}"));
     }
-    let (_, authorization) = take_userinfo(example).map_err(|error| format!("not a URL: {error}"))?;
+    let (example, authorization) = take_userinfo(example).map_err(|error| format!("not a URL: {error}"))?;
+    let named = host_of(&example);
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let slash = if rest.starts_with('/') { "" } else { "/" };
     let clean = format!("{scheme}://{host}{slash}{rest}");
@@ -79,7 +92,18 @@ fn parse(url: &str) -> Result<Template, String> {
         return Err(format!("it may be {LONGEST_URL} bytes long"));
     }
     let in_path = rest.split('?').next().is_some_and(|path| path.contains(PLACE));
-    Ok(Template { pieces: clean.split(PLACE).map(str::to_owned).collect(), in_path, authorization })
+    let pieces = clean.split(PLACE).map(str::to_owned).collect();
+    Ok(Template { pieces, in_path, host: named, authorization })
+}
+
+/// The host, and the port unless it is the scheme's own.
+fn host_of(uri: &Uri) -> Option<HeaderValue> {
+    let host = uri.host()?;
+    let own = if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
+    match uri.port_u16().filter(|port| *port != own) {
+        Some(port) => HeaderValue::try_from(format!("{host}:{port}")).ok(),
+        None => HeaderValue::try_from(host).ok(),
+    }
 }
 
 /// The longest URL: what a request's first line leaves beside the method, the version and the white space.
@@ -218,6 +242,7 @@ mod tests {
     fn userinfo_leaves_the_url_and_its_errors() {
         let template = Template::parse("https://me:secret@h:8443?u={id}").unwrap();
         assert_eq!(template.url("7").unwrap(), "https://h:8443/?u=7");
+        assert_eq!(template.host().unwrap(), "h:8443");
         assert_eq!(template.authorization().unwrap(), "Basic bWU6c2VjcmV0");
         let error = Template::parse("https://me:secret@h/").unwrap_err().to_string();
         assert!(!error.contains("secret") && error.contains("https://…@h/"), "{error}");
