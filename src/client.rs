@@ -198,8 +198,13 @@ impl FanOutClient {
         let Inner { fetcher, max_in_flight, keep_going } = &*self.inner;
         let started = Instant::now();
         emit(&Event::RunStarted { max_in_flight: *max_in_flight });
-        let plan =
-            Plan { cancel, workers: *max_in_flight, keep_going: *keep_going, spawner: Spawner::default() };
+        let plan = Plan {
+            cancel,
+            workers: *max_in_flight,
+            keep_going: *keep_going,
+            retries: false,
+            spawner: Spawner::default(),
+        };
         let (delivered, ended) = fan_out::run(&plan, source, fetcher, each);
         emit(&Event::RunEnded { delivered, ok: ended.is_ok(), elapsed: started.elapsed() });
         ended

@@ -9,7 +9,7 @@ use ureq::http::StatusCode;
 use crate::cancel::Stopped;
 use crate::error::{Error, ErrorKind, Sent};
 use crate::events::{Event, emit};
-use crate::fan_out::{Work, Worker};
+use crate::fan_out::{Job, Step, Work, Worker};
 use crate::outcome::{Outcome, Response, Times};
 use crate::quota::{InFlight, Quota};
 use crate::request::{Prepared, RedirectError, RequestSource, follow, is_redirect};
@@ -28,8 +28,10 @@ pub(crate) struct Fetcher {
 const ATTEMPT: u32 = 1;
 
 impl<I: Display> Work<I> for Fetcher {
+    type Tries = ();
+
     /// Fetches one id. Blocks the worker; whatever it waits for ends when the call is cancelled.
-    fn work(&self, id: I, worker: &Worker<'_>) -> (Outcome<I>, impl FnOnce()) {
+    fn work(&self, Job { id, .. }: Job<I, ()>, worker: &Worker<'_>) -> (Step<I, ()>, impl FnOnce()) {
         let text = id.to_string();
         let mut fetch = Fetch::new(self, &text, worker);
         let (result, in_flight) = fetch.run();
@@ -40,7 +42,7 @@ impl<I: Display> Work<I> for Fetcher {
             drop(in_flight);
             logged.emit(&text, times);
         };
-        (Outcome { id, attempt: ATTEMPT, result, times }, afterwards)
+        (Step::Settled(Outcome { id, attempt: ATTEMPT, result, times }), afterwards)
     }
 }
 

@@ -43,14 +43,15 @@ where
         mut self,
         source: S,
         ids_in: Sender<I>,
-        crew: Crew<'scope, '_, I, W>,
+        mut crew: Crew<'scope, '_, I, W>,
     ) -> (u64, Result<(), E>)
     where
         I: 'scope,
         S: Source<I>,
-        W: Work<I>,
+        W: Work<I, Tries: 'scope>,
     {
-        let fed = self.feed(source, ids_in, crew);
+        let fed = self.feed(source, ids_in, &mut crew);
+        crew.fed(fed == Fed::All);
         // Disconnected when the last worker has gone.
         while let Ok(message) = self.messages.recv() {
             self.deliver(message);
@@ -62,12 +63,12 @@ where
         &mut self,
         mut source: S,
         ids_in: Sender<I>,
-        mut crew: Crew<'scope, '_, I, W>,
+        crew: &mut Crew<'scope, '_, I, W>,
     ) -> Fed
     where
         I: 'scope,
         S: Source<I>,
-        W: Work<I>,
+        W: Work<I, Tries: 'scope>,
     {
         loop {
             while let Ok(message) = self.messages.try_recv() {
@@ -91,6 +92,7 @@ where
                         self.call.verdict.fail(error);
                         return Fed::NotAll;
                     }
+                    crew.begun();
                     // There is room, and the crew holds the other end.
                     self.fed += u64::from(ids_in.try_send(id).is_ok());
                 }

@@ -9,15 +9,18 @@ use crossbeam_channel::{Receiver, Sender};
 use crate::error::{Error, ErrorKind};
 use crate::events::{Event, emit};
 
-use super::{Call, Message, Plan, Work, worker};
+use super::parking::Parking;
+use super::worker::Desk;
+use super::{Call, Job, Message, Plan, Work};
 
 /// The workers there are, and what it takes to start one more.
-pub(super) struct Crew<'scope, 'env, I, W> {
+pub(super) struct Crew<'scope, 'env, I, W: Work<I>> {
     scope: &'scope Scope<'scope, 'env>,
     call: &'scope Call,
     work: &'scope W,
     ids: Receiver<I>,
     messages_in: Sender<Message<I>>,
+    parking: Option<&'scope Parking<Job<I, W::Tries>>>,
     spawner: Spawner,
     workers: usize,
     wanted: usize,
@@ -36,7 +39,7 @@ impl Default for Spawner {
 impl<'scope, 'env, I, W> Crew<'scope, 'env, I, W>
 where
     I: Display + Send + 'scope,
-    W: Work<I>,
+    W: Work<I, Tries: 'scope>,
 {
     pub(super) fn new(
         scope: &'scope Scope<'scope, 'env>,
@@ -44,13 +47,38 @@ where
         work: &'scope W,
         ids: Receiver<I>,
         messages_in: Sender<Message<I>>,
+        parking: Option<&'scope Parking<Job<I, W::Tries>>>,
         plan: &Plan<'_>,
     ) -> Self {
-        Crew { scope, call, work, ids, messages_in, spawner: plan.spawner, workers: 0, wanted: plan.workers }
+        Crew {
+            scope,
+            call,
+            work,
+            ids,
+            messages_in,
+            parking,
+            spawner: plan.spawner,
+            workers: 0,
+            wanted: plan.workers,
+        }
     }
 
-    /// One more worker, unless there are enough; before the first, the watchdog. If the system refuses, those who are
-    /// there go on alone; only if there is nobody is it an error.
+    /// An id is about to be fed.
+    pub(super) fn begun(&self) {
+        self.parking.inspect(|parking| parking.begun());
+    }
+
+    /// No more ids will be fed: all have been, or the run is to stop.
+    pub(super) fn fed(self, all: bool) {
+        match self.parking {
+            Some(parking) if all => parking.settled(),
+            Some(parking) => parking.close(),
+            None => {}
+        }
+    }
+
+    /// One more worker, unless there are enough; before the first, the watchdog and the keeper. If the system refuses,
+    /// those who are there go on alone; only if there is nobody is it an error.
     pub(super) fn grow(&mut self) -> Result<(), Error> {
         if self.workers >= self.wanted {
             return Ok(());
@@ -73,9 +101,18 @@ where
         let call = self.call;
         if self.workers == 0 {
             self.start("fanout-watchdog".to_owned(), || call.watchdog.run())?;
+            if let Some(parking) = self.parking {
+                self.start("fanout-keeper".to_owned(), || parking.keep())?;
+            }
         }
-        let (ids, messages, work) = (self.ids.clone(), self.messages_in.clone(), self.work);
-        self.start(format!("fanout-{}", self.workers), move || worker::run(call, &ids, &messages, work))
+        let desk = Desk {
+            call,
+            ids: self.ids.clone(),
+            messages: self.messages_in.clone(),
+            work: self.work,
+            parking: self.parking,
+        };
+        self.start(format!("fanout-{}", self.workers), move || desk.run())
     }
 
     fn start(&self, name: String, run: impl FnOnce() + Send + 'scope) -> io::Result<()> {

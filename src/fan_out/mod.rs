@@ -41,6 +41,10 @@
 //! * *A panic*, in the closure, the iterator or a worker: cancels; it is raised again when all threads have been
 //!   joined.
 //!
+//! # Again
+//!
+//! Work may ask for an id to come again later, if the [`Plan`] allows for it: see `parking`.
+//!
 //! # Memory
 //!
 //! At most [`look_ahead`] ids and as many outcomes wait, whatever the number of ids. Bodies of more than a few KiB
@@ -49,6 +53,7 @@
 
 mod caller;
 mod crew;
+mod parking;
 mod source;
 mod verdict;
 mod worker;
@@ -59,6 +64,7 @@ use std::thread;
 use crossbeam_channel::bounded;
 
 use crate::cancel::CancelToken;
+use crate::clock::Clock;
 use crate::error::Error;
 use crate::outcome::Outcome;
 use crate::permits::{Permit, Permits};
@@ -66,11 +72,12 @@ use crate::watchdog::Watchdog;
 
 use caller::Caller;
 use crew::Crew;
+use parking::Parking;
 use verdict::Verdict;
 
 pub(crate) use crew::Spawner;
 pub(crate) use source::{FromChannel, FromIterator, Source};
-pub(crate) use worker::{Work, Worker};
+pub(crate) use worker::{Job, Step, Work, Worker};
 
 /// How many bytes of bodies may wait for the closure, all together: 4 MiB. A larger body waits alone.
 pub(crate) const ROOM: u32 = 4 * 1024 * 1024;
@@ -87,6 +94,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) cancel: &'a CancelToken,
     pub(crate) workers: usize,
     pub(crate) keep_going: bool,
+    /// Whether the work may ask for an id to come again.
+    pub(crate) retries: bool,
     pub(crate) spawner: Spawner,
 }
 
@@ -109,12 +118,13 @@ where
     F: FnMut(Outcome<I>) -> Result<(), E>,
 {
     let call = Call::of(plan);
+    let parking = plan.retries.then(|| Parking::new(plan.workers, Clock::default(), &call.cancel));
     let ended = thread::scope(|scope| {
         // Dropped on the way out, whichever it is, and before the scope joins its threads.
-        let _stop = StopOnDrop(&call);
+        let _stop = StopOnDrop(&call, parking.as_ref());
         let (ids_in, ids) = bounded(look_ahead(plan.workers));
         let (messages_in, messages) = bounded(look_ahead(plan.workers));
-        let crew = Crew::new(scope, &call, work, ids, messages_in, plan);
+        let crew = Crew::new(scope, &call, work, ids, messages_in, parking.as_ref(), plan);
         Caller::new(&call, messages, each).run(source, ids_in, crew)
     });
     call.verdict.resume_panic();
@@ -152,13 +162,14 @@ impl Call {
 }
 
 /// Ends everything that could keep a thread of the call alive. After a good run, that is the watchdog.
-struct StopOnDrop<'a>(&'a Call);
+struct StopOnDrop<'a, J>(&'a Call, Option<&'a Parking<J>>);
 
-impl Drop for StopOnDrop<'_> {
+impl<J> Drop for StopOnDrop<'_, J> {
     fn drop(&mut self) {
         self.0.cancel.cancel();
         self.0.collecting.cancel();
         self.0.watchdog.dismiss();
+        self.1.inspect(|parking| parking.close());
     }
 }
 

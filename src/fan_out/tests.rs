@@ -25,7 +25,7 @@ where
 }
 
 fn plan(cancel: &CancelToken, workers: usize) -> Plan<'_> {
-    Plan { cancel, workers, keep_going: false, spawner: Spawner::default() }
+    Plan { cancel, workers, keep_going: false, retries: false, spawner: Spawner::default() }
 }
 
 fn fetched<I>(id: I, body: usize) -> Outcome<I> {
@@ -386,10 +386,13 @@ fn what_a_failed_id_held_is_let_go_of_only_when_the_others_have_been_told() {
         user: &'a CancelToken,
     }
     impl Work<u8> for Failing<'_> {
-        fn work(&self, id: u8, worker: &Worker<'_>) -> (Outcome<u8>, impl FnOnce()) {
+        type Tries = ();
+
+        fn work(&self, Job { id, .. }: Job<u8, ()>, worker: &Worker<'_>) -> (Step<u8, ()>, impl FnOnce()) {
             let call = worker.cancel.clone();
             assert!(!call.is_cancelled() && !self.user.is_cancelled());
-            (failed(id, ErrorKind::Status), move || self.told.store(call.is_cancelled(), Ordering::SeqCst))
+            let step = Step::Settled(failed(id, ErrorKind::Status));
+            (step, move || self.told.store(call.is_cancelled(), Ordering::SeqCst))
         }
     }
     let (told, user) = (AtomicBool::new(false), CancelToken::new());

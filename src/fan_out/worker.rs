@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
 
@@ -11,6 +12,7 @@ use crate::outcome::Outcome;
 use crate::tether::Tether;
 use crate::watchdog::Watchdog;
 
+use super::parking::Parking;
 use super::{Call, Message};
 
 /// What the work on an id may use of its worker.
@@ -25,99 +27,150 @@ pub(crate) struct Worker<'a> {
 
 /// What is done with an id.
 pub(crate) trait Work<I>: Sync {
-    /// Does it, and tells what became of it; and what is left to do *after* the outcome has been judged, and before
-    /// it is handed over. An in-flight permit that were given back before that could let another request out although
-    /// the run has failed; a log that is slow would delay the news.
-    fn work(&self, id: I, worker: &Worker<'_>) -> (Outcome<I>, impl FnOnce());
+    /// What it remembers of an id from one try to the next.
+    type Tries: Default + Send;
+
+    /// Does it, and tells what became of it; and what is left to do *after* that has been judged, and before an
+    /// outcome is handed over. An in-flight permit that were given back before that could let another request out
+    /// although the run has failed; a log that is slow would delay the news.
+    fn work(&self, job: Job<I, Self::Tries>, worker: &Worker<'_>) -> (Step<I, Self::Tries>, impl FnOnce());
+}
+
+/// An id, and what is remembered of its tries.
+pub(crate) struct Job<I, T> {
+    pub(crate) id: I,
+    #[cfg_attr(not(test), expect(dead_code, reason = "nothing is tried twice yet"))]
+    pub(crate) tries: T,
+}
+
+/// What came of a try.
+pub(crate) enum Step<I, T> {
+    Settled(Outcome<I>),
+    /// Nothing yet: it is to be tried again, not before this instant. Only if the [`Plan`](super::Plan) allows for it;
+    /// else it is tried at once.
+    #[cfg_attr(not(test), expect(dead_code, reason = "nothing is tried twice yet"))]
+    Again(Job<I, T>, Instant),
 }
 
 #[cfg(test)]
 impl<I, F: Fn(I, &Worker<'_>) -> Outcome<I> + Sync> Work<I> for F {
-    fn work(&self, id: I, worker: &Worker<'_>) -> (Outcome<I>, impl FnOnce()) {
-        (self(id, worker), || ())
+    type Tries = ();
+
+    fn work(&self, job: Job<I, ()>, worker: &Worker<'_>) -> (Step<I, ()>, impl FnOnce()) {
+        (Step::Settled(self(job.id, worker)), || ())
     }
 }
 
 /// Bodies up to 4 KiB are bounded by their number alone, and spared the way to the counter of bytes.
 const SMALL: usize = 4 * 1024;
 
-/// The thread.
-pub(super) fn run<I, W>(call: &Call, ids: &Receiver<I>, messages: &Sender<Message<I>>, work: &W)
-where
-    W: Work<I>,
-{
-    // Round all of it: an id that is let go of here runs the caller's code, too. Safe to go on after a panic: what it
-    // can have left half done is never looked at again.
-    let worked = catch_unwind(AssertUnwindSafe(|| work_until_over(call, ids, messages, work)));
-    if let Err(panic) = worked {
-        call.verdict.panicked(panic);
-        call.cancel.cancel();
-    }
-    // The last thing it does: the caller may be asleep. If the channel is full, it is not.
-    let _ = messages.try_send(Message::Look);
+/// What a worker works with.
+pub(super) struct Desk<'a, I, W: Work<I>> {
+    pub(super) call: &'a Call,
+    pub(super) ids: Receiver<I>,
+    pub(super) messages: Sender<Message<I>>,
+    pub(super) work: &'a W,
+    pub(super) parking: Option<&'a Parking<Job<I, W::Tries>>>,
 }
 
-fn work_until_over<I, W>(call: &Call, ids: &Receiver<I>, messages: &Sender<Message<I>>, work: &W)
-where
-    W: Work<I>,
-{
-    let tether = Tether::new();
-    let Ok(_registration) = call.cancel.register(tether.clone()) else {
-        return;
-    };
-    let _watched = call.watchdog.watch(tether.clone());
-    let worker = Worker { cancel: &call.cancel, tether: &tether, watchdog: &call.watchdog };
-    for id in ids {
-        if call.is_ending() {
-            return;
+impl<I, W: Work<I>> Desk<'_, I, W> {
+    /// The thread.
+    pub(super) fn run(self) {
+        // Round all of it: an id that is let go of here runs the caller's code, too. Safe to go on after a panic: what
+        // it can have left half done is never looked at again.
+        let worked = catch_unwind(AssertUnwindSafe(|| {
+            self.work_until_over();
+            // Whoever leaves does so because the run is over. After a panic, the cancel says so.
+            self.parking.inspect(|parking| parking.close());
+        }));
+        if let Err(panic) = worked {
+            self.call.verdict.panicked(panic);
+            self.call.cancel.cancel();
         }
-        let (outcome, afterwards) = work.work(id, &worker);
-        if settle(call, outcome, afterwards, messages).is_none() {
+        // The last thing it does: the caller may be asleep. If the channel is full, it is not.
+        let _ = self.messages.try_send(Message::Look);
+    }
+
+    fn work_until_over(&self) {
+        let call = self.call;
+        let tether = Tether::new();
+        let Ok(_registration) = call.cancel.register(tether.clone()) else {
             return;
+        };
+        let _watched = call.watchdog.watch(tether.clone());
+        let worker = Worker { cancel: &call.cancel, tether: &tether, watchdog: &call.watchdog };
+        while let Some(job) = self.next() {
+            if call.is_ending() || self.finish(job, &worker).is_none() {
+                return;
+            }
         }
     }
-}
 
-/// Hands an outcome over, or ends the run because of it. Nothing if the worker is to leave.
-fn settle<I>(
-    call: &Call,
-    outcome: Outcome<I>,
-    afterwards: impl FnOnce(),
-    messages: &Sender<Message<I>>,
-) -> Option<()> {
-    let ends_the_run = match &outcome.result {
-        Ok(_) => false,
-        // A victim of whatever ended the run, or of a cancel from outside.
-        Err(error) if error.kind() == ErrorKind::Cancelled || call.cancel.check_flag().is_err() => {
+    fn next(&self) -> Option<Job<I, W::Tries>> {
+        match self.parking {
+            Some(parking) => parking.next(&self.ids),
+            None => self.ids.recv().ok().map(|id| Job { id, tries: W::Tries::default() }),
+        }
+    }
+
+    /// Works on an id until it has an outcome, or is parked. Nothing if the worker is to leave.
+    fn finish(&self, mut job: Job<I, W::Tries>, worker: &Worker<'_>) -> Option<()> {
+        loop {
+            let (step, afterwards) = self.work.work(job, worker);
+            match (step, self.parking) {
+                (Step::Settled(outcome), _) => return self.settle(outcome, afterwards),
+                (Step::Again(again, due), Some(parking)) => {
+                    afterwards();
+                    parking.park(again, due);
+                    return Some(());
+                }
+                (Step::Again(again, _), None) => {
+                    afterwards();
+                    job = again;
+                }
+            }
+        }
+    }
+
+    /// Hands an outcome over, or ends the run because of it. Nothing if the worker is to leave.
+    fn settle(&self, outcome: Outcome<I>, afterwards: impl FnOnce()) -> Option<()> {
+        let call = self.call;
+        let ends_the_run = match &outcome.result {
+            Ok(_) => false,
+            // A victim of whatever ended the run, or of a cancel from outside.
+            Err(error) if error.kind() == ErrorKind::Cancelled || call.cancel.check_flag().is_err() => {
+                afterwards();
+                return None;
+            }
+            Err(error) => !call.keep_going || error.kind() == ErrorKind::DeadlineExceeded,
+        };
+        if !ends_the_run {
             afterwards();
-            return None;
+            let handed_over = self.hand_over(outcome);
+            self.parking.inspect(|parking| parking.settled());
+            return handed_over;
         }
-        Err(error) => !call.keep_going || error.kind() == ErrorKind::DeadlineExceeded,
-    };
-    if !ends_the_run {
+        if let Err(error) = outcome.result {
+            // Recorded first, and cancelled only then. At a deadline, what is on the wire may go on until it.
+            let is_deadline = error.kind() == ErrorKind::DeadlineExceeded;
+            call.verdict.fail(error);
+            if !is_deadline {
+                call.cancel.cancel();
+            }
+        }
         afterwards();
-        return hand_over(call, outcome, messages);
+        None
     }
-    if let Err(error) = outcome.result {
-        // Recorded first, and cancelled only then. At a deadline, what is on the wire may go on until it.
-        let is_deadline = error.kind() == ErrorKind::DeadlineExceeded;
-        call.verdict.fail(error);
-        if !is_deadline {
-            call.cancel.cancel();
-        }
-    }
-    afterwards();
-    None
-}
 
-/// Blocks while the caller's thread is busy. A cancel of the call does not end that: what has been fetched is
-/// delivered. Either the caller goes on delivering, or it is gone, and with it the other end of the channel and, by
-/// `collecting`, the wait for room.
-fn hand_over<I>(call: &Call, outcome: Outcome<I>, messages: &Sender<Message<I>>) -> Option<()> {
-    let size = outcome.result.as_ref().map_or(0, |response| response.body.len());
-    let room = match u32::try_from(size).unwrap_or(u32::MAX) {
-        small if small as usize <= SMALL => None,
-        large => Some(call.room.acquire(large, &call.collecting).ok()?),
-    };
-    messages.send(Message::Outcome(outcome, room)).ok()
+    /// Blocks while the caller's thread is busy. A cancel of the call does not end that: what has been fetched is
+    /// delivered. Either the caller goes on delivering, or it is gone, and with it the other end of the channel and,
+    /// by `collecting`, the wait for room.
+    fn hand_over(&self, outcome: Outcome<I>) -> Option<()> {
+        let size = outcome.result.as_ref().map_or(0, |response| response.body.len());
+        let room = match u32::try_from(size).unwrap_or(u32::MAX) {
+            small if small as usize <= SMALL => None,
+            large => Some(self.call.room.acquire(large, &self.call.collecting).ok()?),
+        };
+        self.messages.send(Message::Outcome(outcome, room)).ok()
+    }
 }
