@@ -1,14 +1,15 @@
 //! Where requests come from: a URL template, or a closure of the user's.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
-use ureq::http::{self, HeaderMap, Method, Request, Uri};
+use ureq::http::{self, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 
 use crate::error::{Error, ErrorKind};
 
 use super::template::{LONGEST_URL, check_id, check_uri};
-use super::{MAX_REQUEST_LINE, Template, take_userinfo};
+use super::{MAX_REQUEST_LINE, Template, Text, take_userinfo};
 
 /// A request that may be sent, more than once if it must be.
 #[derive(Clone, Debug)]
@@ -52,18 +53,26 @@ pub(crate) type MakeRequest = dyn Fn(&str) -> Result<Request<Vec<u8>>, http::Err
 
 /// Makes the request for an id.
 pub(crate) enum RequestSource {
-    Template { template: Template, headers: HeaderMap },
-    Closure { make: Box<MakeRequest>, headers: HeaderMap },
+    Template(RequestTemplate),
+    Closure { make: Arc<MakeRequest>, headers: HeaderMap },
+}
+
+/// A request with `{id}` in its URL, and perhaps elsewhere.
+pub(crate) struct RequestTemplate {
+    pub(crate) url: Template,
+    pub(crate) method: Method,
+    /// Those that are the same for every id.
+    pub(crate) headers: HeaderMap,
+    /// Those that are not.
+    pub(crate) filled_headers: Vec<(HeaderName, Text)>,
+    pub(crate) body: Text,
 }
 
 impl RequestSource {
     /// The request for an id, or an error of the kind `InvalidId` or `InvalidRequest`.
     pub(crate) fn request(&self, id: &str) -> Result<Prepared<'_>, Error> {
         match self {
-            RequestSource::Template { template, headers } => {
-                let uri = template.url(id).map_err(invalid_id)?;
-                Ok(Prepared { method: Method::GET, uri, headers: Cow::Borrowed(headers), body: Vec::new() })
-            }
+            RequestSource::Template(template) => template.fill(id).map_err(invalid_id),
             RequestSource::Closure { make, headers } => {
                 // Whether it is in a path, only the URL will tell.
                 check_id(id, false).map_err(invalid_id)?;
@@ -76,6 +85,22 @@ impl RequestSource {
                 })
             }
         }
+    }
+}
+
+impl RequestTemplate {
+    fn fill(&self, id: &str) -> Result<Prepared<'_>, String> {
+        let uri = self.url.url(id)?;
+        let mut headers = Cow::Borrowed(&self.headers);
+        for (name, text) in &self.filled_headers {
+            let value = text.fill(id);
+            check_header(name.as_str(), value.len())?;
+            let mut value = HeaderValue::from_bytes(&value)
+                .map_err(|_| format!("it cannot stand in the header {name}"))?;
+            value.set_sensitive(true);
+            headers.to_mut().append(name, value);
+        }
+        Ok(Prepared { method: self.method.clone(), uri, headers, body: self.body.fill(id) })
     }
 }
 
@@ -194,7 +219,7 @@ mod tests {
 
     fn source<R: IntoRequest>(make: impl Fn(&str) -> R + Send + Sync + 'static) -> RequestSource {
         let headers = HeaderMap::from_iter([(http::header::ACCEPT, "text/plain".parse().unwrap())]);
-        RequestSource::Closure { make: Box::new(move |id| make(id).into_request()), headers }
+        RequestSource::Closure { make: Arc::new(move |id| make(id).into_request()), headers }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::error::BuildError;
 
 use super::{MAX_REQUEST_LINE, take_userinfo};
 
-const PLACE: &str = "{id}";
+pub(super) const PLACE: &str = "{id}";
 
 /// Everything but RFC 3986's unreserved characters, so that an id is one path segment or one query value and nothing
 /// else, whatever it holds.

@@ -49,6 +49,40 @@ fn headers_and_user_agent_can_be_set() {
 }
 
 #[test]
+fn method_headers_and_body_of_a_template_are_filled_in() {
+    let server = Server::start();
+    let client = builder(server.at("/users"))
+        .method(http::Method::POST)
+        .header("Idempotency-Key", "job-{id}")
+        .header("User-Agent", "for {id}")
+        .header("X-Same", "{i}")
+        .body(r#"{"id":"{id}","of":{}}"#);
+    assert_eq!(client.build().unwrap_err().setting(), "url", "it must stand in the URL all the same");
+    let client = builder(server.at("/users?of={id}"))
+        .method(http::Method::POST)
+        .header("Idempotency-Key", "job-{id}")
+        .header("User-Agent", "for {id}")
+        .header("X-Same", "{i}")
+        .body(r#"{"id":"{id}","of":{}}"#);
+    let request = sent_by(&server, client.build().unwrap());
+    assert_eq!((request.method.as_str(), request.target.as_str()), ("POST", "/users?of=7"));
+    let agents = request.headers.iter().filter(|(name, _)| name == "user-agent").count();
+    assert_eq!((request.header("user-agent"), agents), (Some("for 7"), 1));
+    assert_eq!(request.header("idempotency-key"), Some("job-7"));
+    assert_eq!(request.header("x-same"), Some("{i}"));
+    assert_eq!(request.body, br#"{"id":"7","of":{}}"#);
+}
+
+#[test]
+fn method_and_body_are_the_closures_where_there_is_one() {
+    let client = || FanOutClient::from_requests(|id| http::Request::get(format!("http://h/{id}")).body(()));
+    assert_eq!(client().method(http::Method::POST).build().unwrap_err().setting(), "method");
+    assert_eq!(client().body("x").build().unwrap_err().setting(), "body");
+    let connect = FanOutClient::builder("http://h/{id}").method(http::Method::CONNECT).build();
+    assert_eq!(connect.unwrap_err().setting(), "method");
+}
+
+#[test]
 fn userinfo_in_the_url_becomes_a_header() {
     let server = Server::start();
     let client = builder(format!("http://user:pass@{}/{{id}}", server.addr)).build().unwrap();

@@ -1,22 +1,20 @@
-//! The settings of a client, and what is wrong with them.
+//! The settings of a client.
+
+mod checked;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ureq::http::header::{AUTHORIZATION, HOST, USER_AGENT};
-use ureq::http::{HeaderMap, HeaderName, HeaderValue};
-use ureq::tls::{PemItem, parse_pem};
+use ureq::http::Method;
 
 use crate::client::FanOutClient;
 use crate::error::BuildError;
 use crate::fetch::Fetcher;
-use crate::quota::Quota;
-use crate::rate::{InvalidLimit, Rate};
-use crate::rate_limiter::RateLimiter;
-use crate::request::{IntoRequest, MAX_REQUEST_LINE, MakeRequest, RequestSource, Template, check_header};
-use crate::transport::{HttpClient, HttpSettings, Lookup, Pinned};
+use crate::rate::Rate;
+use crate::request::{IntoRequest, MakeRequest};
+use crate::transport::{HttpClient, Lookup};
 
 /// The settings of a [`FanOutClient`]. Nothing is checked before [`build`](Builder::build).
 #[must_use = "a builder does nothing until it is built"]
@@ -32,6 +30,8 @@ pub struct Builder {
     max_redirects: u32,
     user_agent: String,
     headers: Vec<(String, String)>,
+    method: Option<Method>,
+    body: Option<Vec<u8>>,
     accept_status: Box<dyn Fn(u16) -> bool + Send + Sync>,
     keep_going: bool,
     resolve: Vec<(String, Vec<SocketAddr>)>,
@@ -42,7 +42,7 @@ pub struct Builder {
 /// Where the requests come from, before it is checked.
 enum Requests {
     Url(String),
-    Closure(Box<MakeRequest>),
+    Closure(Arc<MakeRequest>),
 }
 
 /// The largest cap on requests in flight, since each has a thread: 1,024.
@@ -50,7 +50,7 @@ pub const MAX_IN_FLIGHT: usize = 1_024;
 
 /// How a client begins.
 impl FanOutClient {
-    /// Begins a client that GETs `url` with `{id}` filled in. `{id}` may stand in the path or the query, more than
+    /// Begins a client that requests `url` with `{id}` filled in, by GET unless a [`method`](Builder::method) is set. `{id}` may stand in the path or the query, more than
     /// once; an id is percent-encoded, and so one segment or one value, whatever it holds.
     pub fn builder(url: impl Into<String>) -> Builder {
         Builder::new(Requests::Url(url.into()))
@@ -75,7 +75,7 @@ impl FanOutClient {
     /// # Ok::<(), fanout::BuildError>(())
     /// ```
     pub fn from_requests<R: IntoRequest>(make: impl Fn(&str) -> R + Send + Sync + 'static) -> Builder {
-        Builder::new(Requests::Closure(Box::new(move |id| make(id).into_request())))
+        Builder::new(Requests::Closure(Arc::new(move |id| make(id).into_request())))
     }
 }
 
@@ -93,6 +93,8 @@ impl Builder {
             max_redirects: 5,
             user_agent: concat!("fanout/", env!("CARGO_PKG_VERSION")).to_owned(),
             headers: Vec::new(),
+            method: None,
+            body: None,
             accept_status: Box::new(|status| (200..=299).contains(&status)),
             keep_going: false,
             resolve: Vec::new(),
@@ -161,10 +163,26 @@ impl Builder {
         self
     }
 
-    /// A header of every request. A name may be given more than once; of `User-Agent` the last one stays, in place of
+    /// A header of every request. `{id}` in its value is filled in as it is, if the URL is a template. A name may be given more than once; of `User-Agent` the last one stays, in place of
     /// [`user_agent`](Builder::user_agent). What frames a body (`Content-Length`, `Transfer-Encoding`) is refused.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Builder {
         self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// The method of every request. Defaults to GET. Not for a client that begins with
+    /// [`from_requests`](FanOutClient::from_requests), whose closure sets it.
+    pub fn method(mut self, method: Method) -> Builder {
+        self.method = Some(method);
+        self
+    }
+
+    /// The body of every request, in which `{id}` is filled in as it is: what an id must not hold there (a quote, in
+    /// JSON) is for you to know. Other braces stand for themselves. No `Content-Type` goes with it unless it is set as
+    /// a [`header`](Builder::header). Defaults to none. Not for a client that begins with
+    /// [`from_requests`](FanOutClient::from_requests), whose closure sets it.
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Builder {
+        self.body = Some(body.into());
         self
     }
 
@@ -224,21 +242,7 @@ impl Builder {
     pub fn build(self) -> Result<FanOutClient, BuildError> {
         let quota = self.quota()?;
         let http = HttpClient::new(self.http_settings()?);
-        let mut headers = self.header_map()?;
-        http.add_default_headers(&mut headers);
-        let source = match self.requests {
-            Requests::Url(url) => {
-                let template = Template::parse(&url)?;
-                if let Some(authorization) = template.authorization() {
-                    headers.entry(AUTHORIZATION).or_insert_with(|| authorization.clone());
-                }
-                if let Some(host) = template.host() {
-                    headers.entry(HOST).or_insert_with(|| host.clone());
-                }
-                RequestSource::Template { template, headers }
-            }
-            Requests::Closure(make) => RequestSource::Closure { make, headers },
-        };
+        let source = self.source(&http)?;
         let fetcher = Fetcher {
             source,
             accept_status: self.accept_status,
@@ -248,128 +252,6 @@ impl Builder {
         };
         Ok(FanOutClient::new(fetcher, self.max_in_flight, self.keep_going))
     }
-
-    fn quota(&self) -> Result<Quota, BuildError> {
-        let burst = self.burst.unwrap_or_else(|| self.rate.default_burst());
-        let limiter = RateLimiter::new(self.rate, burst).map_err(|invalid| match invalid {
-            InvalidLimit::ZeroBurst => BuildError::new("burst", burst, "at least 1"),
-            invalid => BuildError::new("rate", self.rate, invalid),
-        })?;
-        match u32::try_from(self.max_in_flight) {
-            Ok(max @ 1..) if self.max_in_flight <= MAX_IN_FLIGHT => Ok(Quota::new(limiter, max)),
-            _ => {
-                let right = format!("it may be from 1 to {MAX_IN_FLIGHT}");
-                Err(BuildError::new("max_in_flight", self.max_in_flight, right))
-            }
-        }
-    }
-
-    fn http_settings(&self) -> Result<HttpSettings, BuildError> {
-        let stall = self.stall_timeout.map(|timeout| ("stall_timeout", timeout));
-        for (setting, timeout) in
-            [("timeout", self.timeout), ("connect_timeout", self.connect_timeout)].into_iter().chain(stall)
-        {
-            if timeout.is_zero() {
-                return Err(BuildError::new(setting, "0", "it must be longer, say 10 s"));
-            }
-        }
-        check_header(USER_AGENT.as_str(), self.user_agent.len())
-            .map_err(|why| BuildError::new("user_agent", "too long", why))?;
-        Ok(HttpSettings {
-            timeout: self.timeout,
-            connect_timeout: self.connect_timeout,
-            stall_timeout: self.stall_timeout,
-            max_body: self.max_body,
-            // Room for every worker at two hosts: an API that redirects to a store keeps both busy.
-            max_idle: self.max_in_flight.saturating_mul(2),
-            user_agent: header_value("user_agent", "User-Agent", &self.user_agent)?,
-            root_certificates: self.root_certificates()?,
-            pinned: self.pinned()?,
-            lookup: self.lookup.clone(),
-            longest_line: MAX_REQUEST_LINE,
-        })
-    }
-
-    fn header_map(&self) -> Result<HeaderMap, BuildError> {
-        let mut headers = HeaderMap::new();
-        for (name, value) in &self.headers {
-            let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
-                BuildError::new(
-                    "header",
-                    format!("{name:?}"),
-                    "a name has letters, digits and - only, and no space",
-                )
-            })?;
-            check_header(name, value.len())
-                .map_err(|why| BuildError::new("header", format!("{name:?}"), why))?;
-            let mut value = header_value("header", name, value)?;
-            // Which of them is a secret is not for us to guess.
-            value.set_sensitive(true);
-            if parsed == USER_AGENT {
-                headers.insert(parsed, value);
-            } else {
-                headers.append(parsed, value);
-            }
-        }
-        Ok(headers)
-    }
-
-    fn pinned(&self) -> Result<Vec<Pinned>, BuildError> {
-        let wrong = |host: &str, right: &str| BuildError::new("resolve", format!("{host:?}"), right);
-        let mut pinned = Vec::new();
-        for (host, addresses) in &self.resolve {
-            if addresses.is_empty() {
-                return Err(wrong(host, "it needs at least one address"));
-            }
-            let is_bare_v6 = host.matches(':').count() > 1 && !host.starts_with('[');
-            let (name, port) = match host.rsplit_once(':') {
-                Some((name, port)) if !is_bare_v6 && !host.ends_with(']') => {
-                    let port = port.parse().ok().filter(|port| *port != 0);
-                    (
-                        name,
-                        Some(port.ok_or_else(|| wrong(host, "the port must be a number from 1 to 65535"))?),
-                    )
-                }
-                _ => (host.as_str(), None),
-            };
-            if name.is_empty() {
-                return Err(wrong(host, "it names no host"));
-            }
-            let name = name.trim_start_matches('[').trim_end_matches(']');
-            pinned.push(Pinned { host: name.to_ascii_lowercase(), port, addrs: addresses.clone() });
-        }
-        Ok(pinned)
-    }
-
-    fn root_certificates(&self) -> Result<Option<Vec<ureq::tls::Certificate<'static>>>, BuildError> {
-        let Some(pem) = &self.root_certificates else {
-            return Ok(None);
-        };
-        let wrong = |right: String| BuildError::new("root_certificates_pem", "not usable", right);
-        let mut certificates = Vec::new();
-        for item in parse_pem(pem) {
-            if let PemItem::Certificate(certificate) = item.map_err(|error| wrong(error.to_string()))? {
-                certificates.push(certificate);
-            }
-        }
-        if certificates.is_empty() {
-            return Err(wrong(
-                "it holds no certificate between BEGIN CERTIFICATE and END CERTIFICATE".to_owned(),
-            ));
-        }
-        Ok(Some(certificates))
-    }
-}
-
-fn header_value(setting: &'static str, name: &str, value: &str) -> Result<HeaderValue, BuildError> {
-    // The value may be a secret: it is not shown.
-    HeaderValue::from_str(value).map_err(|_| {
-        BuildError::new(
-            setting,
-            format!("a value of {name} with a control character"),
-            "a value is one line of visible text",
-        )
-    })
 }
 
 impl std::fmt::Debug for Builder {
@@ -380,19 +262,5 @@ impl std::fmt::Debug for Builder {
             .field("max_in_flight", &self.max_in_flight)
             .field("keep_going", &self.keep_going)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_header_that_no_request_could_carry_is_refused() {
-        let long = "x".repeat(MAX_REQUEST_LINE);
-        let built = FanOutClient::builder("http://h/{id}").user_agent(&long).build();
-        assert_eq!(built.unwrap_err().setting(), "user_agent");
-        let built = FanOutClient::builder("http://h/{id}").header("x", &long).build();
-        assert_eq!(built.unwrap_err().setting(), "header");
     }
 }
