@@ -202,11 +202,13 @@ impl FanOutClient {
             cancel,
             workers: *max_in_flight,
             keep_going: *keep_going,
-            retries: false,
+            retries: fetcher.retry.retries() > 0,
             spawner: Spawner::default(),
         };
-        let (delivered, ended) = fan_out::run(&plan, source, fetcher, each);
-        emit(&Event::RunEnded { delivered, ok: ended.is_ok(), elapsed: started.elapsed() });
+        let run = fetcher.run();
+        let (delivered, ended) = fan_out::run(&plan, source, &run, each);
+        let (retries, elapsed) = (run.retries(), started.elapsed());
+        emit(&Event::RunEnded { delivered, retries, ok: ended.is_ok(), elapsed });
         ended
     }
 }

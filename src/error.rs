@@ -19,6 +19,7 @@ struct Inner {
     head: Option<(StatusCode, HeaderMap)>,
     text: String,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    gave_up: Option<GaveUp>,
 }
 
 /// The kinds of [`Error`].
@@ -73,6 +74,22 @@ pub enum Sent {
     Yes,
 }
 
+/// Why a failed id was not tried again: see [`RetryPolicy`](crate::RetryPolicy).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum GaveUp {
+    /// Another try would have ended in the same way.
+    NotRetryable,
+    /// The server may have acted on it, and doing it twice is not the same as doing it once.
+    Unsafe,
+    /// It has had all the tries that it may have: so many.
+    Tries(u32),
+    /// The run has no retries left: see [`RetryBudget`](crate::RetryBudget).
+    Budget,
+    /// The run's deadline comes before the next try could.
+    Deadline,
+}
+
 impl Error {
     pub(crate) fn new(kind: ErrorKind, text: impl Into<String>) -> Error {
         Error(Box::new(Inner {
@@ -83,6 +100,7 @@ impl Error {
             head: None,
             text: text.into(),
             source: None,
+            gave_up: None,
         }))
     }
 
@@ -110,6 +128,11 @@ impl Error {
 
     pub(crate) fn caused_by(mut self, source: Option<Box<dyn StdError + Send + Sync>>) -> Error {
         self.0.source = source;
+        self
+    }
+
+    pub(crate) fn giving_up(mut self, why: GaveUp) -> Error {
+        self.0.gave_up = Some(why);
         self
     }
 
@@ -148,16 +171,27 @@ impl Error {
     pub fn sent(&self) -> Sent {
         self.0.sent
     }
+
+    /// Why it was not tried again; none if that was not asked.
+    #[must_use]
+    pub fn gave_up(&self) -> Option<GaveUp> {
+        self.0.gave_up
+    }
 }
 
-/// `id 7: the server answered 500 Internal Server Error`
+/// `id 7: the server answered 500 Internal Server Error`, and, where there is more to say than the failure itself
+/// does, why it was given up: `, after 4 tries`
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(id) = self.id() {
             // Escaped, so that an id cannot write to a terminal what it likes.
             write!(f, "id {}: ", id.escape_debug())?;
         }
-        f.write_str(&self.0.text)
+        f.write_str(&self.0.text)?;
+        match self.0.gave_up {
+            None | Some(GaveUp::NotRetryable | GaveUp::Tries(0 | 1)) => Ok(()),
+            Some(why) => write!(f, ", {why}"),
+        }
     }
 }
 
@@ -171,6 +205,7 @@ impl fmt::Debug for Error {
             .field("sent", &self.0.sent)
             .field("text", &self.0.text)
             .field("source", &self.0.source)
+            .field("gave_up", &self.0.gave_up)
             .finish()
     }
 }
@@ -189,6 +224,20 @@ impl fmt::Display for Sent {
             Sent::Maybe => "maybe",
             Sent::Yes => "yes",
         })
+    }
+}
+
+/// What follows a failure and a comma: `after 4 tries`.
+impl fmt::Display for GaveUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            GaveUp::NotRetryable => f.write_str("which another try would not change"),
+            GaveUp::Unsafe => f.write_str("and is not tried again, since the server may have acted on it"),
+            GaveUp::Tries(1) => f.write_str("after 1 try"),
+            GaveUp::Tries(tries) => write!(f, "after {tries} tries"),
+            GaveUp::Deadline => f.write_str("and the run's deadline comes before another try"),
+            GaveUp::Budget => f.write_str("and the run's retry budget is spent"),
+        }
     }
 }
 

@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use log::Level;
+use log::kv::Value;
+use log::{Level, Record};
 
 use crate::error::{ErrorKind, Sent};
 
@@ -17,7 +18,7 @@ pub(crate) const TARGET: &str = "fanout";
 pub(crate) enum Event<'a> {
     /// An id was fetched.
     RequestDone { user_id: &'a str, attempt: u32, status: u16, latency: Duration, wait: Duration },
-    /// An id could not be fetched.
+    /// An id could not be fetched, or not yet.
     RequestFailed {
         user_id: &'a str,
         attempt: u32,
@@ -26,6 +27,8 @@ pub(crate) enum Event<'a> {
         sent: Sent,
         latency: Duration,
         wait: Duration,
+        /// When it will be tried again, if it will.
+        retry_in: Option<Duration>,
     },
     /// A redirect is being followed.
     RedirectFollowed { user_id: &'a str, attempt: u32, status: u16, hop: u32 },
@@ -34,7 +37,7 @@ pub(crate) enum Event<'a> {
     /// A call begins.
     RunStarted { max_in_flight: usize },
     /// A call has ended, and everything that it started.
-    RunEnded { delivered: u64, ok: bool, elapsed: Duration },
+    RunEnded { delivered: u64, retries: u64, ok: bool, elapsed: Duration },
     /// The operating system refused a thread; the call goes on with fewer.
     FewerWorkers { workers: usize, wanted: usize },
 }
@@ -60,54 +63,82 @@ pub(crate) fn emit(event: &Event<'_>) {
 #[cold]
 fn write(event: &Event<'_>, level: Level) {
     match *event {
-        Event::RequestDone { user_id, attempt, status, latency, wait } => log::log!(
-            target: TARGET, level,
-            user_id = user_id, attempt = attempt, status = status,
-            latency_ms = millis(latency), wait_ms = millis(wait);
-            "request done"
-        ),
-        Event::RequestFailed { user_id, attempt, status, kind, sent, latency, wait } => {
-            let (latency_ms, wait_ms) = (millis(latency), millis(wait));
-            // A field that is not there says more than one that says "None".
-            match status {
-                Some(status) => log::log!(
-                    target: TARGET, level,
-                    user_id, attempt, status, latency_ms, wait_ms, kind:?, sent:%;
-                    "request failed"
-                ),
-                None => log::log!(
-                    target: TARGET, level,
-                    user_id, attempt, latency_ms, wait_ms, kind:?, sent:%;
-                    "request failed"
-                ),
-            }
+        Event::RequestDone { user_id, attempt, status, latency, wait } => {
+            let [latency_ms, wait_ms] = [latency, wait].map(millis);
+            log(
+                level,
+                "request done",
+                &[
+                    Some(("user_id", user_id.into())),
+                    Some(("attempt", attempt.into())),
+                    Some(("status", status.into())),
+                    Some(("latency_ms", latency_ms.into())),
+                    Some(("wait_ms", wait_ms.into())),
+                ],
+            );
         }
-        Event::RedirectFollowed { user_id, attempt, status, hop } => log::log!(
-            target: TARGET, level,
-            user_id = user_id, attempt = attempt, status = status, hop = hop;
-            "redirect followed"
+        Event::RequestFailed { user_id, attempt, status, kind, sent, latency, wait, retry_in } => {
+            let message = match retry_in {
+                None => "request failed",
+                Some(_) => "request failed, to be retried",
+            };
+            let [latency_ms, wait_ms] = [latency, wait].map(millis);
+            log(
+                level,
+                message,
+                &[
+                    Some(("user_id", user_id.into())),
+                    Some(("attempt", attempt.into())),
+                    status.map(|status| ("status", status.into())),
+                    Some(("latency_ms", latency_ms.into())),
+                    Some(("wait_ms", wait_ms.into())),
+                    Some(("kind", Value::from_debug(&kind))),
+                    Some(("sent", Value::from_display(&sent))),
+                    retry_in.map(|retry_in| ("retry_in_ms", millis(retry_in).into())),
+                ],
+            );
+        }
+        Event::RedirectFollowed { user_id, attempt, status, hop } => log(
+            level,
+            "redirect followed",
+            &[
+                Some(("user_id", user_id.into())),
+                Some(("attempt", attempt.into())),
+                Some(("status", status.into())),
+                Some(("hop", hop.into())),
+            ],
         ),
-        Event::StaleConnection { user_id, attempt } => log::log!(
-            target: TARGET, level,
-            user_id = user_id, attempt = attempt;
-            "stale connection replaced"
+        Event::StaleConnection { user_id, attempt } => log(
+            level,
+            "stale connection replaced",
+            &[Some(("user_id", user_id.into())), Some(("attempt", attempt.into()))],
         ),
-        Event::RunStarted { max_in_flight } => log::log!(
-            target: TARGET, level,
-            max_in_flight = max_in_flight;
-            "run started"
+        Event::RunStarted { max_in_flight } => {
+            log(level, "run started", &[Some(("max_in_flight", max_in_flight.into()))]);
+        }
+        Event::RunEnded { delivered, retries, ok, elapsed } => log(
+            level,
+            "run ended",
+            &[
+                Some(("delivered", delivered.into())),
+                Some(("retries", retries.into())),
+                Some(("ok", ok.into())),
+                Some(("elapsed_ms", millis(elapsed).into())),
+            ],
         ),
-        Event::RunEnded { delivered, ok, elapsed } => log::log!(
-            target: TARGET, level,
-            delivered = delivered, ok = ok, elapsed_ms = millis(elapsed);
-            "run ended"
-        ),
-        Event::FewerWorkers { workers, wanted } => log::log!(
-            target: TARGET, level,
-            workers = workers, wanted = wanted;
-            "fewer workers than wanted"
+        Event::FewerWorkers { workers, wanted } => log(
+            level,
+            "fewer workers than wanted",
+            &[Some(("workers", workers.into())), Some(("wanted", wanted.into()))],
         ),
     }
+}
+
+/// A field that is not there says more than one that says "None".
+fn log(level: Level, message: &str, fields: &[Option<(&str, Value<'_>)>]) {
+    let mut record = Record::builder();
+    record.target(TARGET).level(level).module_path_static(Some(module_path!())).key_values(&fields);
+    log::logger().log(&record.args(format_args!("{message}")).build());
 }
 
 /// Milliseconds with three decimals, and no more: what a clock can be believed.
@@ -160,11 +191,21 @@ mod tests {
         let (status, kind, sent) = (Some(404), ErrorKind::Status, Sent::Yes);
         let all = [
             Event::RequestDone { user_id, attempt, status: 200, latency, wait },
-            Event::RequestFailed { user_id, attempt, status, kind, sent, latency, wait },
+            Event::RequestFailed { user_id, attempt, status, kind, sent, latency, wait, retry_in: None },
+            Event::RequestFailed {
+                user_id,
+                attempt,
+                status,
+                kind,
+                sent,
+                latency,
+                wait,
+                retry_in: Some(wait),
+            },
             Event::RedirectFollowed { user_id, attempt, status: 302, hop: 1 },
             Event::StaleConnection { user_id, attempt },
             Event::RunStarted { max_in_flight: 8 },
-            Event::RunEnded { delivered: 1, ok: true, elapsed: latency },
+            Event::RunEnded { delivered: 1, retries: 0, ok: true, elapsed: latency },
             Event::FewerWorkers { workers: 1, wanted: 8 },
         ];
         all.iter().for_each(emit);

@@ -91,10 +91,11 @@
 //! | --- | --- | --- |
 //! | `request done` | info | `user_id` `attempt` `status` `latency_ms` `wait_ms` |
 //! | `request failed` | info | `user_id` `attempt` `status` `latency_ms` `wait_ms` `kind` `sent` |
+//! | `request failed, to be retried` | info | `user_id` `attempt` `status` `latency_ms` `wait_ms` `kind` `sent` `retry_in_ms` |
 //! | `redirect followed` | debug | `user_id` `attempt` `status` `hop` |
 //! | `stale connection replaced` | debug | `user_id` `attempt` |
 //! | `run started` | debug | `max_in_flight` |
-//! | `run ended` | debug | `delivered` `ok` `elapsed_ms` |
+//! | `run ended` | debug | `delivered` `retries` `ok` `elapsed_ms` |
 //! | `fewer workers than wanted` | warn | `workers` `wanted` |
 //!
 //! `user_id` is the id, `attempt` counts tries from 1, `latency_ms` is the time on the wire, `wait_ms` the time in line
@@ -147,16 +148,18 @@ mod error;
 mod events;
 mod outcome;
 mod rate;
+mod retry;
 
 pub use bucket::{ExceedsBurst, Take, TokenBucket};
 pub use builder::{Builder, MAX_IN_FLIGHT};
 pub use cancel::{CancelToken, Stopped};
 pub use client::FanOutClient;
-pub use error::{BuildError, Error, ErrorKind, Sent};
+pub use error::{BuildError, Error, ErrorKind, GaveUp, Sent};
 pub use outcome::{Outcome, Response, Times};
 pub use rate::{InvalidLimit, Rate};
 pub use rate_limiter::{AcquireError, RateLimiter};
 pub use request::{IntoBody, IntoRequest, MAX_REQUEST_LINE, encode};
+pub use retry::{RetryBudget, RetryPolicy};
 pub use transport::MAX_HEAD;
 
 /// The crate of the channel that [`fetch_each_received`](FanOutClient::fetch_each_received) takes.

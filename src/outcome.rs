@@ -17,8 +17,10 @@ pub struct Outcome<I> {
     pub attempt: u32,
     /// The response, or, with [`keep_going`](crate::Builder::keep_going) only, why there is none.
     pub result: Result<Response, Error>,
-    /// Where the time went.
+    /// Where the time of this try went.
     pub times: Times,
+    /// How the tries before this one ended, the first one first; none without [`retries`](crate::Builder::retries).
+    pub earlier: Vec<Error>,
 }
 
 /// A response that counts as a success: see [`accept_status`](crate::Builder::accept_status).
@@ -43,11 +45,11 @@ impl fmt::Debug for Response {
     }
 }
 
-/// Where the time of one id went.
+/// Where the time of one try of an id went.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Times {
-    /// When a worker took the id up.
+    /// When a worker took the id up, for this try.
     pub taken_at: Instant,
     /// How long it waited for an in-flight permit and for tokens, all hops together.
     pub waited: Duration,

@@ -14,6 +14,7 @@ use crate::error::BuildError;
 use crate::fetch::Fetcher;
 use crate::rate::Rate;
 use crate::request::{IntoRequest, MakeRequest};
+use crate::retry::{RetryBudget, RetryPolicy};
 use crate::transport::{HttpClient, Lookup};
 
 /// The settings of a [`FanOutClient`]. Nothing is checked before [`build`](Builder::build).
@@ -34,6 +35,8 @@ pub struct Builder {
     body: Option<Vec<u8>>,
     accept_status: Box<dyn Fn(u16) -> bool + Send + Sync>,
     keep_going: bool,
+    retry: RetryPolicy,
+    retry_budget: RetryBudget,
     resolve: Vec<(String, Vec<SocketAddr>)>,
     lookup: Option<Lookup>,
     root_certificates: Option<Vec<u8>>,
@@ -97,6 +100,8 @@ impl Builder {
             body: None,
             accept_status: Box::new(|status| (200..=299).contains(&status)),
             keep_going: false,
+            retry: RetryPolicy::none(),
+            retry_budget: RetryBudget::default(),
             resolve: Vec::new(),
             lookup: None,
             root_certificates: None,
@@ -207,6 +212,24 @@ impl Builder {
         self
     }
 
+    /// Which failures are tried again, and how often: a number of further tries, or a [`RetryPolicy`]. Each try costs a
+    /// token, and waits for it behind all who wait already; while an id waits for its time, it holds neither a permit
+    /// nor a thread, and other ids go on: up to four for each that may be in flight wait so, and beyond that no new
+    /// id is taken. Defaults to none.
+    ///
+    /// The request is made once: it is the same on every try, with whatever a closure put into its `Idempotency-Key`.
+    pub fn retries(mut self, retries: impl Into<RetryPolicy>) -> Builder {
+        self.retry = retries.into();
+        self
+    }
+
+    /// How many tries a call may make in all beyond the first of each id. Defaults to 100 and a tenth of the ids
+    /// started.
+    pub fn retry_budget(mut self, budget: RetryBudget) -> Builder {
+        self.retry_budget = budget;
+        self
+    }
+
     /// Uses these addresses for a host, in place of a look-up. The host may have a port (`"example.com:443"`), and is
     /// then meant on that port only; the ports of the addresses are the ones connected to, unless they are 0.
     pub fn resolve(
@@ -241,12 +264,15 @@ impl Builder {
     /// A setting that cannot work; the text names it, its value, and what would be right.
     pub fn build(self) -> Result<FanOutClient, BuildError> {
         let quota = self.quota()?;
+        self.retry.check()?;
         let http = HttpClient::new(self.http_settings()?);
         let source = self.source(&http)?;
         let fetcher = Fetcher {
             source,
             accept_status: self.accept_status,
             max_redirects: self.max_redirects,
+            retry: self.retry,
+            retry_budget: self.retry_budget,
             quota,
             http,
         };

@@ -39,7 +39,6 @@ pub(crate) trait Work<I>: Sync {
 /// An id, and what is remembered of its tries.
 pub(crate) struct Job<I, T> {
     pub(crate) id: I,
-    #[cfg_attr(not(test), expect(dead_code, reason = "nothing is tried twice yet"))]
     pub(crate) tries: T,
 }
 
@@ -48,7 +47,6 @@ pub(crate) enum Step<I, T> {
     Settled(Outcome<I>),
     /// Nothing yet: it is to be tried again, not before this instant. Only if the [`Plan`](super::Plan) allows for it;
     /// else it is tried at once.
-    #[cfg_attr(not(test), expect(dead_code, reason = "nothing is tried twice yet"))]
     Again(Job<I, T>, Instant),
 }
 

@@ -41,14 +41,6 @@ impl Origin {
     }
 }
 
-impl Prepared<'_> {
-    /// Whether doing it twice is the same as doing it once (RFC 9110, section 9.2.2).
-    pub(crate) fn is_idempotent(&self) -> bool {
-        [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE, Method::TRACE]
-            .contains(&self.method)
-    }
-}
-
 pub(crate) type MakeRequest = dyn Fn(&str) -> Result<Request<Vec<u8>>, http::Error> + Send + Sync;
 
 /// Makes the request for an id.
@@ -235,7 +227,6 @@ mod tests {
         assert_eq!(request.headers["accept"], "a/b");
         assert_eq!(request.headers["authorization"], "Basic dTpw");
         assert_eq!(request.body, b"payload");
-        assert!(!request.is_idempotent());
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod panics;
 mod redirects;
 mod requests;
 mod responses;
+mod retries;
 
 mod logging;
 mod peers;

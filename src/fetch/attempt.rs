@@ -1,7 +1,6 @@
-//! One id, from its text to its outcome: permit, token, request, and again for each redirect.
+//! One try: permit, token, request, and again for each redirect.
 
 use std::error::Error as StdError;
-use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use ureq::http::StatusCode;
@@ -9,89 +8,34 @@ use ureq::http::StatusCode;
 use crate::cancel::Stopped;
 use crate::error::{Error, ErrorKind, Sent};
 use crate::events::{Event, emit};
-use crate::fan_out::{Job, Step, Work, Worker};
-use crate::outcome::{Outcome, Response, Times};
-use crate::quota::{InFlight, Quota};
-use crate::request::{Prepared, RedirectError, RequestSource, follow, is_redirect};
-use crate::transport::{Failure, HttpClient, Outgoing, Reply, Wire};
+use crate::fan_out::Worker;
+use crate::outcome::{Response, Times};
+use crate::quota::InFlight;
+use crate::request::{Prepared, RedirectError, follow, is_redirect};
+use crate::retry::is_repeatable;
+use crate::transport::{Failure, Outgoing, Reply, Wire};
 
-/// Everything that it takes to fetch an id, whichever.
-pub(crate) struct Fetcher {
-    pub(crate) source: RequestSource,
-    pub(crate) accept_status: Box<dyn Fn(u16) -> bool + Send + Sync>,
-    pub(crate) max_redirects: u32,
-    pub(crate) quota: Quota,
-    pub(crate) http: HttpClient,
-}
+use super::Fetcher;
 
-/// Without retries there is one try an id.
-const ATTEMPT: u32 = 1;
-
-impl<I: Display> Work<I> for Fetcher {
-    type Tries = ();
-
-    /// Fetches one id. Blocks the worker; whatever it waits for ends when the call is cancelled.
-    fn work(&self, Job { id, .. }: Job<I, ()>, worker: &Worker<'_>) -> (Step<I, ()>, impl FnOnce()) {
-        let text = id.to_string();
-        let mut fetch = Fetch::new(self, &text, worker);
-        let (result, in_flight) = fetch.run();
-        let (times, sent) = (fetch.times, fetch.sent);
-        let result = result.map_err(|error| error.about(&text, ATTEMPT).sent_at_least(sent));
-        let logged = Logged::of(&result);
-        let afterwards = move || {
-            drop(in_flight);
-            logged.emit(&text, times);
-        };
-        (Step::Settled(Outcome { id, attempt: ATTEMPT, result, times }), afterwards)
-    }
-}
-
-/// What the log says of a result.
-enum Logged {
-    Done(u16),
-    Failed(Option<u16>, ErrorKind, Sent),
-    /// What was cut off because another one failed is no event of its own.
-    Nothing,
-}
-
-impl Logged {
-    fn of(result: &Result<Response, Error>) -> Logged {
-        match result {
-            Ok(response) => Logged::Done(response.status.as_u16()),
-            Err(error) if error.kind() == ErrorKind::Cancelled => Logged::Nothing,
-            Err(error) => {
-                Logged::Failed(error.status().map(|status| status.as_u16()), error.kind(), error.sent())
-            }
-        }
-    }
-
-    fn emit(self, user_id: &str, times: Times) {
-        let (attempt, latency, wait) = (ATTEMPT, times.latency, times.waited);
-        match self {
-            Logged::Done(status) => emit(&Event::RequestDone { user_id, attempt, status, latency, wait }),
-            Logged::Failed(status, kind, sent) => {
-                emit(&Event::RequestFailed { user_id, attempt, status, kind, sent, latency, wait });
-            }
-            Logged::Nothing => {}
-        }
-    }
-}
-
-struct Fetch<'a> {
+/// See the module's documentation. `'a` is the client's, `'w` the worker's.
+pub(super) struct Attempt<'a, 'w> {
     fetcher: &'a Fetcher,
-    id: &'a str,
-    worker: &'a Worker<'a>,
-    times: Times,
+    id: &'w str,
+    number: u32,
+    worker: &'w Worker<'w>,
+    pub(super) times: Times,
     /// How much has gone out in requests that were followed by another one. What fails there may have had its effect
     /// here: a POST that was answered with a 303 is done, even if the page behind it is never fetched.
-    sent: Sent,
+    pub(super) sent: Sent,
 }
 
 /// What to do after an exchange.
 enum Next<'a> {
     Done(Response),
-    /// Another request: a redirect's, or the same one on a fresh connection.
-    Send(Prepared<'a>, Connection),
+    /// The same request, on a fresh connection.
+    Replay,
+    /// A redirect's.
+    Hop(Prepared<'a>),
 }
 
 /// Which connection a request may take.
@@ -101,17 +45,29 @@ enum Connection {
     Fresh,
 }
 
-impl<'a> Fetch<'a> {
-    fn new(fetcher: &'a Fetcher, id: &'a str, worker: &'a Worker<'a>) -> Fetch<'a> {
-        Fetch { fetcher, id, worker, times: Times::starting_now(), sent: Sent::Never }
+impl<'a, 'w> Attempt<'a, 'w> {
+    pub(super) fn new(
+        fetcher: &'a Fetcher,
+        id: &'w str,
+        number: u32,
+        worker: &'w Worker<'w>,
+    ) -> Attempt<'a, 'w> {
+        Attempt { fetcher, id, number, worker, times: Times::starting_now(), sent: Sent::Never }
     }
 
-    /// The permit comes with the result: it is given back when that has been judged (see [`Work`]). By then the body
-    /// is read, or the socket closed, and the outcome is not handed over yet.
-    fn run(&mut self) -> (Result<Response, Error>, Option<InFlight>) {
-        let request = match self.fetcher.source.request(self.id) {
-            Ok(request) => request,
-            Err(error) => return (Err(error), None),
+    /// Makes the request if there is none yet, and sends it. The permit comes with the result: it is given back when
+    /// that has been judged (see [`Work`](crate::fan_out::Work)). By then the body is read, or the socket closed, and
+    /// the outcome is not handed over yet.
+    pub(super) fn run(
+        &mut self,
+        request: &mut Option<Prepared<'a>>,
+    ) -> (Result<Response, Error>, Option<InFlight>) {
+        let request = match request {
+            Some(request) => request,
+            None => match self.fetcher.source.request(self.id) {
+                Ok(made) => request.insert(made),
+                Err(error) => return (Err(error), None),
+            },
         };
         let since = Instant::now();
         match self.fetcher.quota.enter(self.worker.cancel) {
@@ -124,10 +80,11 @@ impl<'a> Fetch<'a> {
     /// since `since`.
     fn send(
         &mut self,
-        mut request: Prepared<'a>,
+        request: &Prepared<'a>,
         in_flight: &InFlight,
         mut since: Instant,
     ) -> Result<Response, Error> {
+        let mut hop = None;
         let mut connection = Connection::Any;
         let mut hops = 0;
         loop {
@@ -135,9 +92,11 @@ impl<'a> Fetch<'a> {
                 Ok(granted_at) => self.times.waited += granted_at.saturating_duration_since(since),
                 Err(stopped) => return Err(self.stopped(stopped, since, "a token")),
             }
+            let request = hop.as_ref().unwrap_or(request);
             match self.exchange(request, connection, &mut hops)? {
                 Next::Done(response) => return Ok(response),
-                Next::Send(next, on) => (request, connection) = (next, on),
+                Next::Replay => connection = Connection::Fresh,
+                Next::Hop(next) => (hop, connection) = (Some(next), Connection::Any),
             }
             since = Instant::now();
         }
@@ -158,7 +117,7 @@ impl<'a> Fetch<'a> {
 
     fn exchange(
         &mut self,
-        request: Prepared<'a>,
+        request: &Prepared<'a>,
         connection: Connection,
         hops: &mut u32,
     ) -> Result<Next<'a>, Error> {
@@ -170,7 +129,7 @@ impl<'a> Fetch<'a> {
             wanted: &accept,
             fresh: connection == Connection::Fresh,
         };
-        let Prepared { method, uri, headers, body } = &request;
+        let Prepared { method, uri, headers, body } = request;
         let start = Instant::now();
         let result = self.fetcher.http.exchange(Outgoing { method, uri, headers, body }, &wire);
         self.times.latency += start.elapsed();
@@ -178,12 +137,14 @@ impl<'a> Fetch<'a> {
             Ok(Reply { status, headers, body: Some(body) }) => {
                 Ok(Next::Done(Response { status, headers, body }))
             }
-            Ok(reply) if is_redirect(reply.status) => self.redirect(&request, reply, hops),
+            Ok(reply) if is_redirect(reply.status) => self.redirect(request, reply, hops),
             Ok(reply) => Err(status_error(reply, "")),
-            Err(failure) if failure.stale && connection == Connection::Any && request.is_idempotent() => {
-                emit(&Event::StaleConnection { user_id: self.id, attempt: ATTEMPT });
+            Err(failure)
+                if failure.stale && connection == Connection::Any && is_repeatable(method, headers) =>
+            {
+                emit(&Event::StaleConnection { user_id: self.id, attempt: self.number });
                 self.sent = self.sent.max(failure.sent);
-                Ok(Next::Send(request, Connection::Fresh))
+                Ok(Next::Replay)
             }
             Err(failure) => Err(error_of(failure)),
         }
@@ -207,8 +168,8 @@ impl<'a> Fetch<'a> {
                 *hops += 1;
                 self.sent = Sent::Yes;
                 let status = reply.status.as_u16();
-                emit(&Event::RedirectFollowed { user_id: self.id, attempt: ATTEMPT, status, hop: *hops });
-                Ok(Next::Send(next, Connection::Any))
+                emit(&Event::RedirectFollowed { user_id: self.id, attempt: self.number, status, hop: *hops });
+                Ok(Next::Hop(next))
             }
             Err(RedirectError::NoLocation) => refused(reply, "a redirect without a Location"),
             Err(RedirectError::BadLocation(location, why)) => {
