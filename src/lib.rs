@@ -143,6 +143,8 @@ mod tether;
 mod turnstile;
 mod watchdog;
 
+#[cfg_attr(not(test), expect(dead_code, reason = "nothing adapts yet"))]
+mod adaptive;
 mod bucket;
 mod error;
 mod events;
