@@ -100,6 +100,7 @@ pub(crate) struct Plan<'a> {
 }
 
 /// What a worker tells the caller's thread.
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are outcomes")]
 enum Message<I> {
     /// An outcome, and the room that its body takes up until the closure has returned.
     Outcome(Outcome<I>, Option<Permit>),

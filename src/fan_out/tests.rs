@@ -40,7 +40,7 @@ fn failed<I: Display>(id: I, kind: ErrorKind) -> Outcome<I> {
 
 fn outcome<I>(id: I, result: Result<Response, Error>) -> Outcome<I> {
     let times = Times { taken_at: Instant::now(), waited: Duration::ZERO, latency: Duration::ZERO };
-    Outcome { id, attempt: 1, result, times }
+    Outcome { id, attempt: 1, result, times, earlier: Vec::new() }
 }
 
 /// Blocks as a worker does that waits for a token, until the call is cancelled.

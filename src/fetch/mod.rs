@@ -15,9 +15,7 @@ use crate::fan_out::{Job, Step, Work, Worker};
 use crate::outcome::Outcome;
 use crate::quota::Quota;
 use crate::request::{Prepared, RequestSource};
-use crate::retry::{
-    self, Decision, Failed, Random, RetryBudget, RetryPolicy, RunBudget, Tried, is_repeatable,
-};
+use crate::retry::{self, Decision, Failed, Random, RetryBudget, RetryPolicy, RunBudget, is_repeatable};
 use crate::transport::HttpClient;
 
 use attempt::Attempt;
@@ -117,15 +115,14 @@ impl<'a> Run<'a> {
             told: None,
             random: self.random.draw(),
         };
-        let tried = Tried::Failed(Failed::of(&error, repeatable));
+        let failed = Failed::of(&error, repeatable);
         let deadline = worker.cancel.deadline();
-        match self.fetcher.retry.decide(tried, attempt, || self.budget.try_spend()) {
+        match self.fetcher.retry.decide(failed, attempt, || self.budget.try_spend()) {
             Decision::RetryAt(due) if deadline.is_some_and(|deadline| deadline < due) => {
                 (error.giving_up(GaveUp::Deadline), None)
             }
             Decision::RetryAt(due) => (error, Some(due)),
             Decision::GiveUp(why) => (error.giving_up(why), None),
-            Decision::Accept => (error, None),
         }
     }
 }

@@ -12,14 +12,7 @@ use crate::error::{Error, ErrorKind, GaveUp, Sent};
 use super::RetryPolicy;
 use super::backoff::{bound, jitter, nanos};
 
-/// How a try ended, as far as the next one depends on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tried {
-    Fetched,
-    Failed(Failed),
-}
-
-/// A try that failed.
+/// A try that failed, as far as the next one depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Failed {
     pub(crate) kind: ErrorKind,
@@ -52,8 +45,6 @@ pub(crate) struct Attempt {
 /// What comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
-    /// It is fetched.
-    Accept,
     /// Try again, not before this instant. The retry has been taken from the budget.
     RetryAt(Instant),
     /// The failure stands, and why.
@@ -70,10 +61,7 @@ pub(super) enum Backoff {
 impl RetryPolicy {
     /// Decides. `spend` takes a retry from the run's budget, or says that there is none left; it is only asked when
     /// everything else speaks for a retry, so that none is spent for nothing.
-    pub(crate) fn decide(&self, tried: Tried, attempt: Attempt, spend: impl FnOnce() -> bool) -> Decision {
-        let Tried::Failed(failed) = tried else {
-            return Decision::Accept;
-        };
+    pub(crate) fn decide(&self, failed: Failed, attempt: Attempt, spend: impl FnOnce() -> bool) -> Decision {
         if self.retries == 0 {
             return Decision::GiveUp(GaveUp::Tries(attempt.number));
         }

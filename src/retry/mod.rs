@@ -1,7 +1,7 @@
 //! Whether a failed try is made again, and when. Pure: no clock, no lock, no I/O, and chance is handed in as a number.
 //!
-//! Whoever asks has a try that has ended ([`Tried`]), and is told to accept it, to try again at an instant, or to give
-//! up, and why ([`Decision`]). Waiting, and sending, is the asker's business.
+//! Whoever asks has a try that has [`Failed`], and is told to try again at an instant, or to give up, and why
+//! ([`Decision`]). Waiting, and sending, is the asker's business.
 //!
 //! | file | what it is |
 //! | --- | --- |
@@ -23,5 +23,5 @@ pub use budget::RetryBudget;
 pub use policy::RetryPolicy;
 
 pub(crate) use budget::RunBudget;
-pub(crate) use decision::{Attempt, Decision, Failed, Tried, is_repeatable};
+pub(crate) use decision::{Attempt, Decision, Failed, is_repeatable};
 pub(crate) use random::Random;

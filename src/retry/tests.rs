@@ -9,7 +9,7 @@ use ureq::http::{HeaderMap, Method, StatusCode};
 use crate::error::{Error, ErrorKind, GaveUp, Sent};
 
 use super::decision::Backoff;
-use super::{Attempt, Decision, Failed, Random, RetryBudget, RetryPolicy, RunBudget, Tried, is_repeatable};
+use super::{Attempt, Decision, Failed, Random, RetryBudget, RetryPolicy, RunBudget, is_repeatable};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -50,7 +50,7 @@ fn first(now: Instant) -> Attempt {
 }
 
 fn decide(policy: &RetryPolicy, failed: Failed, attempt: Attempt) -> Decision {
-    policy.decide(Tried::Failed(failed), attempt, || true)
+    policy.decide(failed, attempt, || true)
 }
 
 /// The cells of the rows below the line of the documentation that begins with `header`.
@@ -162,10 +162,9 @@ fn each_reason_to_give_up_has_its_name() {
     ];
     for (policy, failed, number, left, why) in cases {
         let attempt = Attempt { number, ..first(now) };
-        let decision = policy.decide(Tried::Failed(failed), attempt, || left);
+        let decision = policy.decide(failed, attempt, || left);
         assert_eq!(decision, Decision::GiveUp(why), "{failed:?}, try {number}");
     }
-    assert_eq!(RetryPolicy::none().decide(Tried::Fetched, first(now), || false), Decision::Accept);
 }
 
 #[test]
@@ -282,14 +281,13 @@ fn whatever_happens_the_promises_hold() {
         let number = u32::try_from(1 + below(5)).unwrap();
         let attempt = Attempt { number, now, told, random: random.draw() };
         let (left, mut asked) = (flip(), false);
-        let decision = policy.decide(Tried::Failed(failed), attempt, || {
+        let decision = policy.decide(failed, attempt, || {
             asked = true;
             left
         });
         let spends = matches!(decision, Decision::RetryAt(_) | Decision::GiveUp(GaveUp::Budget));
         assert_eq!(asked, spends, "nothing is spent for nothing");
         let Decision::RetryAt(at) = decision else {
-            assert_ne!(decision, Decision::Accept);
             continue;
         };
         retried += 1;
@@ -317,10 +315,9 @@ fn a_dying_server_sees_a_tenth_more_and_not_several_times_as_much() {
         for number in 1.. {
             requests += 1;
             let attempt = Attempt { number, ..first(now) };
-            match policy.decide(Tried::Failed(answered(503)), attempt, || run.try_spend()) {
+            match policy.decide(answered(503), attempt, || run.try_spend()) {
                 Decision::RetryAt(_) => {}
                 Decision::GiveUp(_) => break,
-                Decision::Accept => panic!("a failure is no success"),
             }
         }
     }

@@ -118,7 +118,7 @@ fn outcome(id: usize, worker: &Worker<'_>) -> Outcome<usize> {
         Ok(()) => Ok(Response { status: StatusCode::OK, headers: HeaderMap::new(), body: Vec::new() }),
         Err(_) => Err(Error::new(ErrorKind::DeadlineExceeded, "too late").about("0", 1)),
     };
-    Outcome { id, attempt: 1, result, times }
+    Outcome { id, attempt: 1, result, times, earlier: Vec::new() }
 }
 
 fn plan(cancel: &CancelToken, workers: usize) -> Plan<'_> {
