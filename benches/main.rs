@@ -5,6 +5,7 @@
 mod cancel;
 mod fail_fast;
 mod fan_out;
+mod rate_kept;
 mod rate_limiter;
 mod token_bucket;
 
@@ -14,6 +15,7 @@ criterion_group!(
     benches,
     token_bucket::bench,
     rate_limiter::bench,
+    rate_kept::bench,
     cancel::bench,
     fail_fast::bench,
     fan_out::bench
