@@ -102,12 +102,21 @@ impl TokenBucket {
     /// More than the burst: they can never be there at once. (Not when the rate is unlimited.)
     pub fn take(&mut self, tokens: u32, now: Instant) -> Result<Take, ExceedsBurst> {
         self.check(tokens)?;
-        let due = self.due(u64::from(tokens), now);
-        if due > now {
-            return Ok(Take::DueAt(due));
+        if self.take_if_there(tokens, now) {
+            return Ok(Take::Taken);
         }
-        self.credit -= self.cost(u64::from(tokens));
-        Ok(Take::Taken)
+        Ok(Take::DueAt(self.due(u64::from(tokens), now)))
+    }
+
+    /// As [`take`](TokenBucket::take). More than the burst are never there.
+    pub(crate) fn take_if_there(&mut self, tokens: u32, now: Instant) -> bool {
+        self.count(now);
+        let cost = self.cost(u64::from(tokens));
+        let there = cost <= self.credit && self.resumes_at.is_none_or(|resume| resume <= now);
+        if there {
+            self.credit -= cost;
+        }
+        there
     }
 
     /// Whether so many could ever be granted at once.
@@ -128,6 +137,13 @@ impl TokenBucket {
         };
         let wait = missing.div_ceil(u128::from(per_nano));
         later(self.counted_to, u64::try_from(wait).unwrap_or(u64::MAX))
+    }
+
+    /// How long so many tokens may be there before the bucket is full, and more of them are lost.
+    pub(crate) fn spare(&self, tokens: u32) -> Duration {
+        let room = capacity(self.rate, self.burst).saturating_sub(self.cost(u64::from(tokens)));
+        let nanos = self.rate.map_or(u128::MAX, |(per_nano, _)| room / u128::from(per_nano));
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
     /// Changes the rate at `now`. Tokens that have gathered stay, and what there is of the next one; what comes from
@@ -368,6 +384,15 @@ mod tests {
         assert_eq!(bucket.available(t0), 4);
         assert_eq!(bucket.available(t0 + SECOND * 2), 6);
         assert_eq!(bucket.set_burst(0, t0), Err(InvalidLimit::ZeroBurst));
+    }
+
+    #[test]
+    fn tokens_that_are_there_are_lost_to_nobody_until_the_bucket_is_full() {
+        let (bucket, _) = bucket(Rate::per_second(10), 5);
+        let spare = [1, 5, 6].map(|tokens| bucket.spare(tokens));
+        assert_eq!(spare, [SECOND * 4 / 10, Duration::ZERO, Duration::ZERO]);
+        let unlimited = TokenBucket::new(Rate::UNLIMITED, 1, Instant::now()).unwrap();
+        assert_eq!(unlimited.spare(1), Duration::from_nanos(u64::MAX));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use crate::cancel::{CancelToken, Stopped};
 use crate::clock::Clock;
-use crate::turnstile::{Denied, Supply, Turnstile};
+use crate::turnstile::{Denied, Due, Supply, Turnstile};
 
 /// A fixed number of permits, handed out in the order of arrival. Clones share them.
 #[derive(Clone)]
@@ -74,12 +74,13 @@ impl Supply for Count {
         Ok(())
     }
 
-    fn due(&mut self, units: u64, now: Instant) -> Option<Instant> {
-        (units <= u64::from(self.free)).then_some(now)
+    fn take(&mut self, units: u32, _: Instant) -> Result<(), Option<Due>> {
+        self.free = self.free.checked_sub(units).ok_or(None)?;
+        Ok(())
     }
 
-    fn take(&mut self, units: u32, _: Instant) {
-        self.free -= units;
+    fn due(&mut self, units: u64, now: Instant) -> Option<Instant> {
+        (units <= u64::from(self.free)).then_some(now)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::bucket::{ExceedsBurst, TokenBucket};
 use crate::cancel::CancelToken;
 use crate::clock::Clock;
 use crate::rate::{InvalidLimit, Rate};
-use crate::turnstile::{Denied, Supply, Turnstile};
+use crate::turnstile::{Denied, Due, Supply, Turnstile};
 
 /// A rate limiter that threads wait at.
 ///
@@ -171,13 +171,16 @@ impl Supply for TokenBucket {
         TokenBucket::check(self, tokens)
     }
 
-    fn due(&mut self, tokens: u64, now: Instant) -> Option<Instant> {
-        Some(TokenBucket::due(self, tokens, now))
+    fn take(&mut self, tokens: u32, now: Instant) -> Result<(), Option<Due>> {
+        if self.take_if_there(tokens, now) {
+            return Ok(());
+        }
+        let at = TokenBucket::due(self, u64::from(tokens), now);
+        Err(Some(Due { at, spare: self.spare(tokens) }))
     }
 
-    fn take(&mut self, tokens: u32, now: Instant) {
-        // Due, and not more than the burst: it cannot fail.
-        let _ = TokenBucket::take(self, tokens, now);
+    fn due(&mut self, tokens: u64, now: Instant) -> Option<Instant> {
+        Some(TokenBucket::due(self, tokens, now))
     }
 }
 

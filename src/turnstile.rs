@@ -19,7 +19,8 @@
 //!    who are due, so a thread that is slow to wake holds up nobody but itself.
 //! 4. *The head, and only the head, watches the clock.* It waits no longer than to the instant at which its units are
 //!    due. Whoever becomes head is notified, and takes the watch over. So a grant costs one wake-up, however many
-//!    wait.
+//!    wait. Where the supply loses something if the head is as late as wake-ups are (a full bucket does), it spins
+//!    for the last of the wait: at most [`HEAD_SPIN`](crate::clock::HEAD_SPIN), and outside the lock.
 //!
 //! # No wake-up is lost
 //!
@@ -32,6 +33,9 @@
 //!   notifies: either the waiter is not asleep yet and sees the flag, or it is asleep and hears the notify. (To
 //!   notify without the lock would be lost between the look and the sleep.)
 //! * *its deadline*, which is a bound of the wait itself.
+//!
+//! A head that spins holds no lock and hears no notify. What changes meanwhile it sees when it looks again, at the end
+//! of the spin.
 //!
 //! # No registration is lost
 //!
@@ -49,12 +53,12 @@
 //! Turnstile, then cancel node. [`CancelToken::cancel`] holds no lock when it interrupts.
 
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::cancel::{CancelToken, Interrupt};
-use crate::clock::Clock;
+use crate::clock::{Clock, LATE};
 use crate::queue::{Queue, Ticket};
 
 /// What is handed out at a turnstile. Pure: it is told the time.
@@ -65,13 +69,21 @@ pub(crate) trait Supply: Send + 'static {
     /// Whether so many units could ever be had at once.
     fn check(&self, units: u32) -> Result<(), Self::TooMany>;
 
-    /// When so many units will have been handed out, each as soon as it is there; `now` or earlier if they are there.
-    /// Nothing if no time can be told: they come when someone gives units back. (More than [`check`](Supply::check)
-    /// allows may be asked for: several waiters' units together.)
-    fn due(&mut self, units: u64, now: Instant) -> Option<Instant>;
+    /// Hands out units if they are there, or says when they will be. Nothing if no time can be told: they come when
+    /// someone gives units back.
+    fn take(&mut self, units: u32, now: Instant) -> Result<(), Option<Due>>;
 
-    /// Hands out units that are due.
-    fn take(&mut self, units: u32, now: Instant);
+    /// When so many units will have been handed out, each as soon as it is there; `now` or earlier if they are there.
+    /// More than [`check`](Supply::check) allows may be asked for: several waiters' units together.
+    fn due(&mut self, units: u64, now: Instant) -> Option<Instant>;
+}
+
+/// When units come that are not there yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Due {
+    pub(crate) at: Instant,
+    /// How long after that they may still be taken before the supply has lost something by it.
+    pub(crate) spare: Duration,
 }
 
 /// Why a turnstile handed out nothing. Nothing was taken.
@@ -101,6 +113,13 @@ struct State<S: Supply> {
     wake_ups: usize,
 }
 
+/// Whether who is head, or what it waits for, has changed since the head last looked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Head {
+    Same,
+    New,
+}
+
 struct Waiter<S: Supply> {
     turnstile: Weak<Turnstile<S>>,
     deadline: Option<Instant>,
@@ -122,7 +141,9 @@ impl<S: Supply> Turnstile<S> {
 
     /// Takes units if they are there and nobody waits.
     pub(crate) fn try_acquire(&self, units: u32) -> Option<Instant> {
-        self.state.lock().take_at_once(units, self.clock.now())
+        let mut state = self.state.lock();
+        let now = self.clock.now();
+        state.take_at_once(units, now).then_some(now)
     }
 
     /// Waits in line for units. Returns the instant at which they were taken.
@@ -133,17 +154,14 @@ impl<S: Supply> Turnstile<S> {
         if cancel.check_flag().is_err() {
             return Err(Denied::Cancelled);
         }
-        state.supply.check(units).map_err(Denied::TooMany)?;
         let now = self.clock.now();
-        if is_over(deadline, now) {
-            return Err(Denied::DeadlineExceeded);
+        if !is_over(deadline, now) && state.take_at_once(units, now) {
+            return Ok(now);
         }
-        match state.take_at_once(units, now) {
-            Some(taken_at) => Ok(taken_at),
-            None => self.wait_in_line(state, units, cancel, deadline, now),
-        }
+        self.wait_in_line(state, units, cancel, deadline, now)
     }
 
+    #[cold]
     fn wait_in_line(
         &self,
         mut state: MutexGuard<'_, State<S>>,
@@ -152,8 +170,9 @@ impl<S: Supply> Turnstile<S> {
         deadline: Option<Instant>,
         now: Instant,
     ) -> Verdict<S> {
+        state.supply.check(units).map_err(Denied::TooMany)?;
         let in_all = state.queue.wanted().saturating_add(u64::from(units));
-        if is_too_late(state.supply.due(in_all, now), deadline) {
+        if is_over(deadline, now) || is_too_late(state.supply.due(in_all, now), deadline) {
             return Err(Denied::DeadlineExceeded);
         }
         let waiter = Arc::new(Waiter {
@@ -168,7 +187,7 @@ impl<S: Supply> Turnstile<S> {
         let ticket = state.queue.join(units, waiter.clone());
         loop {
             let now = self.clock.now();
-            state.serve(now);
+            let head = state.serve(now, Head::Same);
             if let Some(verdict) = waiter.verdict.get() {
                 return *verdict;
             }
@@ -178,8 +197,13 @@ impl<S: Supply> Turnstile<S> {
             if is_over(deadline, now) {
                 return state.give_up(ticket, Denied::DeadlineExceeded, now);
             }
-            let wake_at = earlier(state.watch_of(ticket, now), deadline);
-            self.clock.wait(&waiter.changed, &mut state, wake_at);
+            // Invariant 4.
+            let due = head.and_then(|(head, due)| due.filter(|_| head == ticket));
+            match due.filter(|due| deadline.is_none_or(|deadline| due.at <= deadline)) {
+                Some(due) if due.spare < LATE => self.clock.wait_sharply(&waiter.changed, &mut state, due.at),
+                Some(due) => self.clock.wait(&waiter.changed, &mut state, Some(due.at)),
+                None => self.clock.wait(&waiter.changed, &mut state, deadline),
+            }
         }
     }
 
@@ -190,8 +214,7 @@ impl<S: Supply> Turnstile<S> {
         let now = self.clock.now();
         let result = change(&mut state.supply, now);
         state.dismiss_the_hopeless(now);
-        state.serve(now);
-        state.wake_head();
+        state.serve(now, Head::New);
         result
     }
 
@@ -207,7 +230,7 @@ impl<S: Supply> Turnstile<S> {
         let mut state = self.state.lock();
         give_back(&mut state.supply);
         if !state.queue.is_empty() {
-            state.serve(self.clock.now());
+            state.serve(self.clock.now(), Head::Same);
         }
     }
 
@@ -218,53 +241,31 @@ impl<S: Supply> Turnstile<S> {
 }
 
 impl<S: Supply> State<S> {
-    fn take_at_once(&mut self, units: u32, now: Instant) -> Option<Instant> {
-        let there = self.queue.is_empty() && self.is_there(units, now);
-        there.then(|| {
-            self.supply.take(units, now);
-            now
-        })
-    }
-
-    fn is_there(&mut self, units: u32, now: Instant) -> bool {
-        self.supply.check(units).is_ok()
-            && self.supply.due(u64::from(units), now).is_some_and(|due| due <= now)
+    fn take_at_once(&mut self, units: u32, now: Instant) -> bool {
+        self.queue.is_empty() && self.supply.take(units, now).is_ok()
     }
 
     /// Grants their units to all at the front of the queue whose units are there. Invariant 3. Whose deadline has
     /// passed meanwhile (nobody was given the processor in time) gets none: it could do nothing with them any more.
-    fn serve(&mut self, now: Instant) {
-        let mut served = false;
+    ///
+    /// Returns who is head then, and when its units are due. If that is another one than before, and it is time that
+    /// brings its units, it must watch the clock, and is told so.
+    fn serve(&mut self, now: Instant, mut head: Head) -> Option<(Ticket, Option<Due>)> {
         while let Some((ticket, units, waiter)) = self.queue.head() {
-            if waiter.deadline.is_some_and(|deadline| deadline < now) {
-                self.settle(ticket, Err(Denied::DeadlineExceeded));
-            } else if self.is_there(units, now) {
-                self.supply.take(units, now);
-                self.settle(ticket, Ok(now));
+            let verdict = if waiter.deadline.is_some_and(|deadline| deadline < now) {
+                Err(Denied::DeadlineExceeded)
+            } else if let Err(due) = self.supply.take(units, now) {
+                if head == Head::New && due.is_some() {
+                    self.wake_head();
+                }
+                return Some((ticket, due));
             } else {
-                break;
-            }
-            served = true;
+                Ok(now)
+            };
+            self.settle(ticket, verdict);
+            head = Head::New;
         }
-        if served {
-            self.pass_the_watch(now);
-        }
-    }
-
-    /// When the holder of this ticket must look at the clock for the queue's sake: invariant 4.
-    fn watch_of(&mut self, ticket: Ticket, now: Instant) -> Option<Instant> {
-        match self.queue.head() {
-            Some((head, units, _)) if head == ticket => self.supply.due(u64::from(units), now),
-            _ => None,
-        }
-    }
-
-    /// There is a new head: if it is time that brings its units, it must watch the clock.
-    fn pass_the_watch(&mut self, now: Instant) {
-        let units = self.queue.head().map(|(_, units, _)| units);
-        if units.is_some_and(|units| self.supply.due(u64::from(units), now).is_some()) {
-            self.wake_head();
-        }
+        None
     }
 
     fn wake_head(&mut self) {
@@ -295,8 +296,7 @@ impl<S: Supply> State<S> {
         let was_head = self.queue.head().is_some_and(|(head, _, _)| head == ticket);
         self.queue.leave(ticket);
         if was_head {
-            self.serve(now);
-            self.pass_the_watch(now);
+            self.serve(now, Head::New);
         }
         Err(why)
     }
@@ -336,13 +336,6 @@ fn is_over(deadline: Option<Instant>, now: Instant) -> bool {
 
 fn is_too_late(due: Option<Instant>, deadline: Option<Instant>) -> bool {
     due.zip(deadline).is_some_and(|(due, deadline)| due > deadline)
-}
-
-fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
-    }
 }
 
 #[cfg(test)]
