@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use criterion::Criterion;
-use fanout::{CancelToken, Rate, RateLimiter};
+use fanout::{CancelToken, Limit, MAX_LIMITS, Rate, RateLimiter};
 use parking_lot::Mutex;
 
 const THREADS: u64 = 8;
@@ -21,6 +21,13 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     group.bench_function("reference: one lock, one read of the clock", |bencher| bencher.iter(lock_and_read));
     group.bench_function("try_acquire", |bencher| bencher.iter(|| assert!(limiter.try_acquire())));
     group.bench_function("acquire", |bencher| bencher.iter(|| limiter.acquire(&cancel).unwrap()));
+    for number in [2, MAX_LIMITS] {
+        let limit = Limit::new(Rate::per_second(u32::MAX), u32::MAX);
+        let limiter = RateLimiter::with_limits(&vec![limit; number]).unwrap();
+        group.bench_function(format!("acquire, {number} limits"), |bencher| {
+            bencher.iter(|| limiter.acquire(&cancel).unwrap());
+        });
+    }
 
     group.bench_function("reference: the same, 8 threads", |bencher| {
         bencher.iter_custom(|times| on_all_threads(times, lock_and_read));

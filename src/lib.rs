@@ -146,17 +146,23 @@ mod watchdog;
 #[cfg_attr(not(test), expect(dead_code, reason = "nothing adapts yet"))]
 mod adaptive;
 mod bucket;
+mod cost;
 mod error;
 mod events;
+mod limit;
+mod limits;
 mod outcome;
 mod rate;
 mod retry;
+mod supply;
 
 pub use bucket::{ExceedsBurst, Take, TokenBucket};
 pub use builder::{Builder, MAX_IN_FLIGHT};
 pub use cancel::{CancelToken, Stopped};
 pub use client::FanOutClient;
+pub use cost::Cost;
 pub use error::{BuildError, Error, ErrorKind, GaveUp, Sent};
+pub use limit::{Limit, MAX_LIMITS};
 pub use outcome::{Outcome, Response, Times};
 pub use rate::{InvalidLimit, Rate};
 pub use rate_limiter::{AcquireError, RateLimiter};

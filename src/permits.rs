@@ -9,7 +9,8 @@ use std::time::Instant;
 
 use crate::cancel::{CancelToken, Stopped};
 use crate::clock::Clock;
-use crate::turnstile::{Denied, Due, Supply, Turnstile};
+use crate::supply::{Due, Supply};
+use crate::turnstile::{Denied, Turnstile};
 
 /// A fixed number of permits, handed out in the order of arrival. Clones share them.
 #[derive(Clone)]
@@ -36,7 +37,7 @@ impl Permits {
     /// The token is cancelled, or its deadline passes.
     pub(crate) fn acquire(&self, units: u32, cancel: &CancelToken) -> Result<Permit, Stopped> {
         let units = units.min(self.total);
-        match self.turnstile.acquire(units, cancel, cancel.deadline()) {
+        match self.turnstile.acquire(&units, cancel, cancel.deadline()) {
             Ok(_) => Ok(Permit { turnstile: self.turnstile.clone(), units }),
             Err(Denied::Cancelled) => Err(Stopped::Cancelled),
             Err(Denied::DeadlineExceeded) => Err(Stopped::DeadlineExceeded),
@@ -61,26 +62,24 @@ impl Drop for Permit {
     }
 }
 
+#[derive(Clone)]
 pub(crate) struct Count {
     total: u32,
     free: u32,
 }
 
 impl Supply for Count {
+    type Demand = u32;
     /// Nobody asks for more than there are: see [`Permits::acquire`].
     type TooMany = Infallible;
 
-    fn check(&self, _: u32) -> Result<(), Infallible> {
+    fn check(&self, _: &u32) -> Result<(), Infallible> {
         Ok(())
     }
 
-    fn take(&mut self, units: u32, _: Instant) -> Result<(), Option<Due>> {
-        self.free = self.free.checked_sub(units).ok_or(None)?;
+    fn take(&mut self, permits: &u32, _: Instant) -> Result<(), Option<Due>> {
+        self.free = self.free.checked_sub(*permits).ok_or(None)?;
         Ok(())
-    }
-
-    fn due(&mut self, units: u64, now: Instant) -> Option<Instant> {
-        (units <= u64::from(self.free)).then_some(now)
     }
 }
 

@@ -5,51 +5,42 @@
 
 use std::collections::BTreeMap;
 
-/// A queue of waiters, each of which wants a number of units.
-pub(crate) struct Queue<W> {
+/// A queue of waiters `W`, each with its demand `D`.
+pub(crate) struct Queue<D, W> {
     next: u64,
-    waiting: BTreeMap<u64, (u32, W)>,
-    wanted: u64,
+    waiting: BTreeMap<u64, (D, W)>,
 }
 
 /// A place in a [`Queue`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ticket(u64);
 
-impl<W> Queue<W> {
-    pub(crate) fn new() -> Queue<W> {
-        Queue { next: 0, waiting: BTreeMap::new(), wanted: 0 }
+impl<D, W> Queue<D, W> {
+    pub(crate) fn new() -> Queue<D, W> {
+        Queue { next: 0, waiting: BTreeMap::new() }
     }
 
     /// Goes to the end of the queue.
-    pub(crate) fn join(&mut self, units: u32, waiter: W) -> Ticket {
+    pub(crate) fn join(&mut self, demand: D, waiter: W) -> Ticket {
         let ticket = Ticket(self.next);
         self.next += 1;
-        self.wanted += u64::from(units);
-        self.waiting.insert(ticket.0, (units, waiter));
+        self.waiting.insert(ticket.0, (demand, waiter));
         ticket
     }
 
     /// Leaves the queue, if the ticket is still in it.
     pub(crate) fn leave(&mut self, ticket: Ticket) -> Option<W> {
-        let (units, waiter) = self.waiting.remove(&ticket.0)?;
-        self.wanted -= u64::from(units);
-        Some(waiter)
+        self.waiting.remove(&ticket.0).map(|(_, waiter)| waiter)
     }
 
-    /// Who came first, and how many units they want.
-    pub(crate) fn head(&self) -> Option<(Ticket, u32, &W)> {
+    /// Who came first, and what they want.
+    pub(crate) fn head(&self) -> Option<(Ticket, &D, &W)> {
         self.iter().next()
     }
 
     /// All who wait, in the order of arrival.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Ticket, u32, &W)> {
-        self.waiting.iter().map(|(ticket, (units, waiter))| (Ticket(*ticket), *units, waiter))
-    }
-
-    /// How many units all who wait want together.
-    pub(crate) fn wanted(&self) -> u64 {
-        self.wanted
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Ticket, &D, &W)> {
+        self.waiting.iter().map(|(ticket, (demand, waiter))| (Ticket(*ticket), demand, waiter))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -76,13 +67,11 @@ mod tests {
         }
         let left: Vec<u32> = (0..10_000).filter(|number| number % 3 != 0).collect();
         assert_eq!(queue.len(), left.len());
-        assert_eq!(queue.wanted(), left.iter().map(|number| u64::from(number % 7)).sum::<u64>());
         for number in left {
-            let (ticket, units, waiter) = queue.head().unwrap();
-            assert_eq!((units, *waiter), (number % 7, number));
+            let (ticket, demand, waiter) = queue.head().unwrap();
+            assert_eq!((*demand, *waiter), (number % 7, number));
             queue.leave(ticket);
         }
         assert!(queue.is_empty());
-        assert_eq!(queue.wanted(), 0);
     }
 }

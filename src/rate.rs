@@ -20,10 +20,10 @@ use std::time::Duration;
 /// A rate of 0, and one over no time, can be written down but not used: whatever takes a rate refuses them with an
 /// error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Rate(Option<Limit>);
+pub struct Rate(Option<Parts>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Limit {
+struct Parts {
     tokens: u32,
     per: Duration,
 }
@@ -41,7 +41,7 @@ impl Rate {
     /// `tokens` in every `per`, which may be any span from a nanosecond to [`Rate::LONGEST`].
     #[must_use]
     pub const fn new(tokens: u32, per: Duration) -> Rate {
-        Rate(Some(Limit { tokens, per }))
+        Rate(Some(Parts { tokens, per }))
     }
 
     /// The longest span that a rate may be over: 2⁶⁴ − 1 nanoseconds, about 584 years.
@@ -57,7 +57,7 @@ impl Rate {
     #[must_use]
     pub const fn parts(self) -> Option<(u32, Duration)> {
         match self.0 {
-            Some(Limit { tokens, per }) => Some((tokens, per)),
+            Some(Parts { tokens, per }) => Some((tokens, per)),
             None => None,
         }
     }
@@ -83,7 +83,7 @@ impl Rate {
 
     /// Tokens and nanoseconds, both at least 1, or which of the two is out of range.
     pub(crate) fn checked(self) -> Result<Option<(u32, u64)>, InvalidLimit> {
-        let Some(Limit { tokens, per }) = self.0 else {
+        let Some(Parts { tokens, per }) = self.0 else {
             return Ok(None);
         };
         if tokens == 0 {
@@ -100,7 +100,7 @@ impl Rate {
 /// `10/s`, `5000/h`, `3/250ms`, `unlimited`.
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(Limit { tokens, per }) = self.0 else {
+        let Some(Parts { tokens, per }) = self.0 else {
             return f.write_str("unlimited");
         };
         write!(f, "{tokens}/")?;
@@ -114,7 +114,7 @@ impl fmt::Display for Rate {
     }
 }
 
-/// Why a rate and a burst make no limit.
+/// Why a rate and a burst make no limit, or limits no limiter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum InvalidLimit {
     /// A rate of no tokens: nothing would ever be granted.
@@ -125,6 +125,15 @@ pub enum InvalidLimit {
     LongSpan,
     /// A burst of no tokens: nothing would ever be granted.
     ZeroBurst,
+    /// A burst that uses up all that a window admits ([`Limit::at_most`](crate::Limit::at_most)): nothing would be
+    /// left to come at a rate.
+    BurstFillsWindow,
+    /// A limiter without a limit.
+    NoLimits,
+    /// More limits than [`MAX_LIMITS`](crate::MAX_LIMITS).
+    TooManyLimits,
+    /// The limiter has no limit of that number.
+    NoSuchLimit,
 }
 
 impl fmt::Display for InvalidLimit {
@@ -136,6 +145,12 @@ impl fmt::Display for InvalidLimit {
             }
             InvalidLimit::LongSpan => "a rate over more than 584 years cannot be counted; use a shorter span",
             InvalidLimit::ZeroBurst => "a burst of 0 never grants anything; use at least 1",
+            InvalidLimit::BurstFillsWindow => {
+                "a burst of all that the window admits leaves nothing for the rest of it; use a smaller burst"
+            }
+            InvalidLimit::NoLimits => "there must be at least one limit; it may be Rate::UNLIMITED",
+            InvalidLimit::TooManyLimits => "a limiter keeps at most 8 limits",
+            InvalidLimit::NoSuchLimit => "there is no limit of that number; the first one is 0",
         })
     }
 }

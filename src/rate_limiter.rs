@@ -1,15 +1,18 @@
-//! The rate limiter: a token bucket with a line of threads before it.
+//! The rate limiter: one or several limits with a line of threads before them.
 
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::bucket::{ExceedsBurst, TokenBucket};
+use crate::bucket::ExceedsBurst;
 use crate::cancel::CancelToken;
 use crate::clock::Clock;
+use crate::cost::Cost;
+use crate::limit::Limit;
+use crate::limits::Limits;
 use crate::rate::{InvalidLimit, Rate};
-use crate::turnstile::{Denied, Due, Supply, Turnstile};
+use crate::turnstile::{Denied, Turnstile};
 
 /// A rate limiter that threads wait at.
 ///
@@ -20,9 +23,13 @@ use crate::turnstile::{Denied, Due, Supply, Turnstile};
 /// * **First come, first served.** Whoever arrives waits behind all who wait already. One who wants many tokens holds
 ///   up those behind, and is never overtaken by them.
 /// * **Blocks on a condvar** until the very instant at which its token is there. Nothing polls and nothing sleeps;
-///   there is no thread behind it.
+///   there is no thread behind it. (A burst of 1 cannot make up for a wake-up that comes late; there the first in line
+///   spins for the end of its wait, up to 50 µs.)
 /// * **Giving up costs nothing.** A token is taken at the instant it is granted. One who is cancelled, or whose
 ///   deadline comes, leaves the line at once, and those behind move up.
+///
+/// There may be [several limits](RateLimiter::with_limits), of which each has its bound, and a [`Cost`] for each of
+/// them; a cost that is known only afterwards is [settled](RateLimiter::settle).
 ///
 /// Clones are the same limiter.
 ///
@@ -43,9 +50,17 @@ use crate::turnstile::{Denied, Due, Supply, Turnstile};
 /// Three things end a wait: the token is granted; the [`CancelToken`] is cancelled; the deadline (the token's own or
 /// one that is passed in) passes. If it is known that the deadline will pass first, with everyone ahead counted, the
 /// wait does not even begin.
+///
+/// # A pause
+///
+/// [`pause_until`](RateLimiter::pause_until) is for a server that asks for quiet. Nothing is granted before its end.
+/// Then those in line are let out spaced at the rate, and not in a burst: the first at the end of the pause, and each
+/// after the time in which what the one ahead of it cost comes again (with a cost of one, an interval of the slowest
+/// limit). Who arrives while somebody stands in line is spaced as well. Once the line has run empty the burst is there
+/// again: tokens have gathered all the while, in the pause as at any time.
 #[derive(Clone)]
 pub struct RateLimiter {
-    turnstile: Arc<Turnstile<TokenBucket>>,
+    turnstile: Arc<Turnstile<Limits>>,
 }
 
 /// Why no token was granted. None was spent.
@@ -55,7 +70,7 @@ pub enum AcquireError {
     Cancelled,
     /// The deadline has passed, or will pass before the tokens can be there with everyone ahead served.
     DeadlineExceeded,
-    /// More tokens at once than may ever gather.
+    /// More tokens of a limit at once than may ever gather.
     ExceedsBurst(ExceedsBurst),
 }
 
@@ -66,91 +81,168 @@ impl RateLimiter {
     ///
     /// A rate of 0, over no time or over more than [`Rate::LONGEST`], and a burst of 0.
     pub fn new(rate: Rate, burst: u32) -> Result<RateLimiter, InvalidLimit> {
-        RateLimiter::with_clock(rate, burst, Clock::default())
+        RateLimiter::with_limits(&[Limit::new(rate, burst)])
     }
 
-    pub(crate) fn with_clock(rate: Rate, burst: u32, clock: Clock) -> Result<RateLimiter, InvalidLimit> {
-        let bucket = TokenBucket::new(rate, burst, clock.now())?;
-        Ok(RateLimiter { turnstile: Turnstile::new(bucket, clock) })
+    /// A limiter that keeps several limits together, with full buckets. Whatever is granted is taken from all of them,
+    /// at the same instant, or from none; and the bound of each holds exactly. They are numbered from 0, in this
+    /// order.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fanout::{CancelToken, Cost, Limit, Rate, RateLimiter};
+    ///
+    /// let minute = Duration::from_secs(60);
+    /// let limiter = RateLimiter::with_limits(&[
+    ///     Limit::new(Rate::per_second(10), 20),
+    ///     Limit::at_most(90_000, minute), // of another thing, say words
+    /// ])?;
+    /// let cancel = CancelToken::new();
+    /// limiter.acquire(&cancel)?; // one of each
+    /// limiter.acquire_cost(&cancel, Cost::ONE.with(1, 700))?; // one request, 700 words
+    /// limiter.settle(1, 120)?; // it was 820 words
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A limit that never grants anything; no limit at all, or more than [`MAX_LIMITS`](crate::MAX_LIMITS).
+    pub fn with_limits(limits: &[Limit]) -> Result<RateLimiter, InvalidLimit> {
+        RateLimiter::with_clock(limits, Clock::default())
     }
 
-    /// Waits for a token. Returns the instant at which it was granted.
+    pub(crate) fn with_clock(limits: &[Limit], clock: Clock) -> Result<RateLimiter, InvalidLimit> {
+        let limits = Limits::new(limits, clock.now())?;
+        Ok(RateLimiter { turnstile: Turnstile::new(limits, clock) })
+    }
+
+    /// Waits for a token of each limit. Returns the instant at which it was granted.
     ///
     /// # Errors
     ///
     /// `cancel` was cancelled, or its deadline comes before the token.
     pub fn acquire(&self, cancel: &CancelToken) -> Result<Instant, AcquireError> {
-        self.acquire_n(cancel, 1)
+        Ok(self.turnstile.acquire(&Cost::ONE, cancel, cancel.deadline())?)
     }
 
-    /// Waits for `tokens` tokens, and takes all of them at once. `0` waits for its turn only.
+    /// Waits for `tokens` tokens of each limit, and takes all of them at once. `0` waits for its turn only.
     ///
     /// # Errors
     ///
-    /// As [`acquire`](RateLimiter::acquire), and at once if `tokens` is more than the burst: they would never be
-    /// there. If [`set_burst`](RateLimiter::set_burst) makes that so during the wait, the wait fails then.
+    /// As [`acquire`](RateLimiter::acquire), and at once if `tokens` is more than a burst: they would never be there.
+    /// If [`set_burst`](RateLimiter::set_burst) makes that so during the wait, the wait fails then.
     pub fn acquire_n(&self, cancel: &CancelToken, tokens: u32) -> Result<Instant, AcquireError> {
-        Ok(self.turnstile.acquire(tokens, cancel, cancel.deadline())?)
+        self.acquire_cost(cancel, Cost::each(tokens))
     }
 
-    /// Waits for a token until `deadline`, or the deadline of `cancel` if that is earlier.
+    /// Waits for so many tokens of each limit, and takes all of them at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`acquire_n`](RateLimiter::acquire_n).
+    pub fn acquire_cost(&self, cancel: &CancelToken, cost: Cost) -> Result<Instant, AcquireError> {
+        Ok(self.turnstile.acquire(&cost, cancel, cancel.deadline())?)
+    }
+
+    /// Waits for a token of each limit until `deadline`, or the deadline of `cancel` if that is earlier.
     ///
     /// # Errors
     ///
     /// As [`acquire`](RateLimiter::acquire).
     pub fn acquire_by(&self, cancel: &CancelToken, deadline: Instant) -> Result<Instant, AcquireError> {
         let deadline = cancel.deadline().map_or(deadline, |own| own.min(deadline));
-        Ok(self.turnstile.acquire(1, cancel, Some(deadline))?)
+        Ok(self.turnstile.acquire(&Cost::ONE, cancel, Some(deadline))?)
     }
 
-    /// Takes a token if one is there and nobody waits for it; never blocks. Tells whether it did.
+    /// Takes a token of each limit if they are there and nobody waits for them; never blocks. Tells whether it did.
     #[must_use]
     pub fn try_acquire(&self) -> bool {
-        self.turnstile.try_acquire(1).is_some()
+        self.turnstile.try_acquire(&Cost::ONE).is_some()
     }
 
-    /// Changes the rate, for those who wait as well. See [`TokenBucket::set_rate`] for what becomes of the tokens
-    /// that are there. Whoever cannot be served before its deadline any more is told so now.
+    /// Tells what something that was granted has cost beyond what was taken for it: so many tokens `extra` of the limit
+    /// of this number, or fewer if it is negative.
+    ///
+    /// What is not there of them is a debt: that limit grants nothing before it is paid back, at the rate. What is
+    /// given back can be had at once, up to the burst; what that cannot hold is lost.
+    ///
+    /// The bound is exact for what is declared beforehand. What is only settled has been spent by then, and so: in
+    /// every window of length `w`, what was taken and settled of a limit is at most `burst + rate · w` and the debt at
+    /// the end of the window. Declare the most that it can cost, and give back the rest, where even that is too much.
+    ///
+    /// Whoever cannot be served before its deadline any more is told so now.
+    ///
+    /// # Errors
+    ///
+    /// There is no limit of this number.
+    pub fn settle(&self, limit: usize, extra: i64) -> Result<(), InvalidLimit> {
+        self.turnstile.change(|limits, now| limits.settle(limit, extra, now))
+    }
+
+    /// Changes the limit of this number, for those who wait as well. What has gathered stays, as far as the new burst
+    /// holds it; see [`TokenBucket::set_rate`](crate::TokenBucket::set_rate). Whoever waits for more than can ever
+    /// gather, or cannot be served before its deadline any more, is told so now.
+    ///
+    /// # Errors
+    ///
+    /// A limit that never grants anything, and a number that no limit has; then nothing has changed.
+    pub fn set_limit(&self, number: usize, limit: Limit) -> Result<(), InvalidLimit> {
+        self.turnstile.change(|limits, now| limits.set(number, limit, now))
+    }
+
+    /// Changes the rate of the first limit: [`set_limit`](RateLimiter::set_limit) with the burst as it is.
     ///
     /// # Errors
     ///
     /// As for [`RateLimiter::new`]; then nothing has changed.
     pub fn set_rate(&self, rate: Rate) -> Result<(), InvalidLimit> {
-        self.turnstile.change(|bucket, now| bucket.set_rate(rate, now))
+        self.turnstile.change(|limits, now| {
+            let (_, burst) = limits.first();
+            limits.set(0, Limit::new(rate, burst), now)
+        })
     }
 
-    /// Changes how many tokens may gather. Whoever waits for more than that is told so now.
+    /// Changes how many tokens of the first limit may gather: [`set_limit`](RateLimiter::set_limit) with the rate as it
+    /// is.
     ///
     /// # Errors
     ///
     /// A burst of 0; then nothing has changed.
     pub fn set_burst(&self, burst: u32) -> Result<(), InvalidLimit> {
-        self.turnstile.change(|bucket, now| bucket.set_burst(burst, now))
+        self.turnstile.change(|limits, now| {
+            let (rate, _) = limits.first();
+            limits.set(0, Limit::new(rate, burst), now)
+        })
     }
 
-    /// Grants nothing before `resume`. A pause is only ever extended. During it no tokens come and none are lost: at
-    /// its end the tokens are there that were there when it began, and the line beyond them is released at the rate.
-    /// Whoever cannot be served before its deadline any more is told so now.
+    /// Grants nothing before `resume`, and then spaces those in line: see [a pause](RateLimiter#a-pause). A pause is
+    /// only ever extended. Whoever cannot be served before its deadline any more is told so now.
     pub fn pause_until(&self, resume: Instant) {
-        self.turnstile.change(|bucket, now| bucket.pause_until(resume, now));
+        self.turnstile.change(|limits, now| limits.pause_until(resume, now));
     }
 
     /// The end of the pause in force, if there is one.
     #[must_use]
     pub fn paused_until(&self) -> Option<Instant> {
-        self.turnstile.look(|bucket, now| bucket.paused_until(now))
+        self.turnstile.look(Limits::paused_until)
     }
 
-    /// The rate in force.
+    /// The limits in force, each as its rate and its burst.
+    #[must_use]
+    pub fn limits(&self) -> Vec<Limit> {
+        self.turnstile.look(|limits, _| limits.iter().collect())
+    }
+
+    /// The rate in force, of the first limit.
     #[must_use]
     pub fn rate(&self) -> Rate {
-        self.turnstile.look(|bucket, _| bucket.rate())
+        self.turnstile.look(|limits, _| limits.first().0)
     }
 
-    /// How many tokens may gather.
+    /// How many tokens may gather, of the first limit.
     #[must_use]
     pub fn burst(&self) -> u32 {
-        self.turnstile.look(|bucket, _| bucket.burst())
+        self.turnstile.look(|limits, _| limits.first().1)
     }
 
     /// How many threads are waiting at this moment.
@@ -163,26 +255,6 @@ impl RateLimiter {
 /// No code of the caller's runs under its lock, so no panic leaves anything half done.
 impl UnwindSafe for RateLimiter {}
 impl RefUnwindSafe for RateLimiter {}
-
-impl Supply for TokenBucket {
-    type TooMany = ExceedsBurst;
-
-    fn check(&self, tokens: u32) -> Result<(), ExceedsBurst> {
-        TokenBucket::check(self, tokens)
-    }
-
-    fn take(&mut self, tokens: u32, now: Instant) -> Result<(), Option<Due>> {
-        if self.take_if_there(tokens, now) {
-            return Ok(());
-        }
-        let at = TokenBucket::due(self, u64::from(tokens), now);
-        Err(Some(Due { at, spare: self.spare(tokens) }))
-    }
-
-    fn due(&mut self, tokens: u64, now: Instant) -> Option<Instant> {
-        Some(TokenBucket::due(self, tokens, now))
-    }
-}
 
 impl From<Denied<ExceedsBurst>> for AcquireError {
     fn from(denied: Denied<ExceedsBurst>) -> AcquireError {
@@ -197,8 +269,7 @@ impl From<Denied<ExceedsBurst>> for AcquireError {
 impl fmt::Debug for RateLimiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RateLimiter")
-            .field("rate", &self.rate())
-            .field("burst", &self.burst())
+            .field("limits", &self.limits())
             .field("waiting", &self.waiting())
             .finish()
     }

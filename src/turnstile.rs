@@ -1,23 +1,22 @@
 //! Where threads wait in line for something that is handed out in the order of arrival.
 //!
 //! A thread waits for four things at once here: its turn, an instant, its deadline, and a cancel. The rate limiter is
-//! a turnstile over a token bucket, the in-flight cap one over a count; what they hand out is a [`Supply`], which is
-//! pure.
+//! a turnstile over its limits, the in-flight cap one over a count; what they hand out is a [`Supply`], which is pure.
 //!
 //! One mutex guards the supply and the queue. Each waiter has a condvar of its own, so that a wake-up reaches the one
 //! it is meant for.
 //!
 //! # Invariants
 //!
-//! 1. *First come, first served.* Units go to the head of the queue and to nobody else: who arrives while someone
-//!    waits goes to the end, and `try_acquire` fails. So a head that wants many units blocks all behind it, and is
+//! 1. *First come, first served.* What there is goes to the head of the queue and to nobody else: who arrives while
+//!    someone waits goes to the end, and `try_acquire` fails. So a head that wants much blocks all behind it, and is
 //!    never starved by them.
-//! 2. *Units are taken when they are there.* `serve` takes them under the lock, at an instant read under the lock.
+//! 2. *A demand is met when all of it is there.* `serve` takes it under the lock, at an instant read under the lock.
 //!    Nothing is reserved for later; so whoever gives up has nothing to give back.
-//! 3. *Whoever holds the lock serves whom it can.* `serve` runs at every event that can make the head's units appear:
-//!    time that has passed, something given back, another supply, a head that has left. Whoever notices serves all
-//!    who are due, so a thread that is slow to wake holds up nobody but itself.
-//! 4. *The head, and only the head, watches the clock.* It waits no longer than to the instant at which its units are
+//! 3. *Whoever holds the lock serves whom it can.* `serve` runs at every event that can make what the head wants
+//!    appear: time that has passed, something given back, another supply, a head that has left. Whoever notices serves
+//!    all who are due, so a thread that is slow to wake holds up nobody but itself.
+//! 4. *The head, and only the head, watches the clock.* It waits no longer than to the instant at which its demand is
 //!    due. Whoever becomes head is notified, and takes the watch over. So a grant costs one wake-up, however many
 //!    wait. Where the supply loses something if the head is as late as wake-ups are (a full bucket does), it spins
 //!    for the last of the wait: at most [`HEAD_SPIN`](crate::clock::HEAD_SPIN), and outside the lock.
@@ -44,8 +43,8 @@
 //!
 //! # A verdict stands
 //!
-//! When a grant and a cancel come together, the order in which they took the lock decides. One who has been granted
-//! its units is told so even if the flag has been raised since; its caller looks at the flag before it acts. One who
+//! When a grant and a cancel come together, the order in which they took the lock decides. Who has been given what it
+//! wanted is told so even if the flag has been raised since; its caller looks at the flag before it acts. One who
 //! leaves serves those behind it, so that a baton that was meant for it is not dropped (golang/go#37852).
 //!
 //! # Lock order
@@ -53,44 +52,20 @@
 //! Turnstile, then cancel node. [`CancelToken::cancel`] holds no lock when it interrupts.
 
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::cancel::{CancelToken, Interrupt};
 use crate::clock::{Clock, LATE};
 use crate::queue::{Queue, Ticket};
-
-/// What is handed out at a turnstile. Pure: it is told the time.
-pub(crate) trait Supply: Send + 'static {
-    /// Why a number of units could never be had at once.
-    type TooMany: Copy + Send + Sync + 'static;
-
-    /// Whether so many units could ever be had at once.
-    fn check(&self, units: u32) -> Result<(), Self::TooMany>;
-
-    /// Hands out units if they are there, or says when they will be. Nothing if no time can be told: they come when
-    /// someone gives units back.
-    fn take(&mut self, units: u32, now: Instant) -> Result<(), Option<Due>>;
-
-    /// When so many units will have been handed out, each as soon as it is there; `now` or earlier if they are there.
-    /// More than [`check`](Supply::check) allows may be asked for: several waiters' units together.
-    fn due(&mut self, units: u64, now: Instant) -> Option<Instant>;
-}
-
-/// When units come that are not there yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Due {
-    pub(crate) at: Instant,
-    /// How long after that they may still be taken before the supply has lost something by it.
-    pub(crate) spare: Duration,
-}
+use crate::supply::{Due, Forecast, Supply};
 
 /// Why a turnstile handed out nothing. Nothing was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Denied<T> {
     Cancelled,
-    /// The deadline has passed, or the units cannot be there before it.
+    /// The deadline has passed, or what is wanted cannot be there before it.
     DeadlineExceeded,
     TooMany(T),
 }
@@ -107,7 +82,7 @@ pub(crate) struct Turnstile<S: Supply> {
 
 struct State<S: Supply> {
     supply: S,
-    queue: Queue<Arc<Waiter<S>>>,
+    queue: Queue<S::Demand, Arc<Waiter<S>>>,
     /// Notifies sent, for the test of invariant 4.
     #[cfg(test)]
     wake_ups: usize,
@@ -139,40 +114,44 @@ impl<S: Supply> Turnstile<S> {
         Arc::new_cyclic(|me| Turnstile { clock, state: Mutex::new(state), me: me.clone() })
     }
 
-    /// Takes units if they are there and nobody waits.
-    pub(crate) fn try_acquire(&self, units: u32) -> Option<Instant> {
+    /// Takes what is wanted if it is there and nobody waits.
+    pub(crate) fn try_acquire(&self, demand: &S::Demand) -> Option<Instant> {
         let mut state = self.state.lock();
         let now = self.clock.now();
-        state.take_at_once(units, now).then_some(now)
+        state.take_at_once(demand, now).then_some(now)
     }
 
-    /// Waits in line for units. Returns the instant at which they were taken.
+    /// Waits in line. Returns the instant at which the demand was met.
     ///
-    /// Fails at once if so many can never be had, or cannot be there before the deadline, everyone ahead counted.
-    pub(crate) fn acquire(&self, units: u32, cancel: &CancelToken, deadline: Option<Instant>) -> Verdict<S> {
+    /// Fails at once if that can never be, or not before the deadline, everyone ahead counted.
+    pub(crate) fn acquire(
+        &self,
+        demand: &S::Demand,
+        cancel: &CancelToken,
+        deadline: Option<Instant>,
+    ) -> Verdict<S> {
         let mut state = self.state.lock();
         if cancel.check_flag().is_err() {
             return Err(Denied::Cancelled);
         }
         let now = self.clock.now();
-        if !is_over(deadline, now) && state.take_at_once(units, now) {
+        if !is_over(deadline, now) && state.take_at_once(demand, now) {
             return Ok(now);
         }
-        self.wait_in_line(state, units, cancel, deadline, now)
+        self.wait_in_line(state, demand, cancel, deadline, now)
     }
 
     #[cold]
     fn wait_in_line(
         &self,
         mut state: MutexGuard<'_, State<S>>,
-        units: u32,
+        demand: &S::Demand,
         cancel: &CancelToken,
         deadline: Option<Instant>,
         now: Instant,
     ) -> Verdict<S> {
-        state.supply.check(units).map_err(Denied::TooMany)?;
-        let in_all = state.queue.wanted().saturating_add(u64::from(units));
-        if is_over(deadline, now) || is_too_late(state.supply.due(in_all, now), deadline) {
+        state.supply.check(demand).map_err(Denied::TooMany)?;
+        if is_over(deadline, now) || state.is_too_late(demand, deadline, now) {
             return Err(Denied::DeadlineExceeded);
         }
         let waiter = Arc::new(Waiter {
@@ -184,7 +163,7 @@ impl<S: Supply> Turnstile<S> {
         let Ok(_registration) = cancel.register(waiter.clone()) else {
             return Err(Denied::Cancelled);
         };
-        let ticket = state.queue.join(units, waiter.clone());
+        let ticket = state.queue.join(*demand, waiter.clone());
         loop {
             let now = self.clock.now();
             let head = state.serve(now, Head::Same);
@@ -241,20 +220,33 @@ impl<S: Supply> Turnstile<S> {
 }
 
 impl<S: Supply> State<S> {
-    fn take_at_once(&mut self, units: u32, now: Instant) -> bool {
-        self.queue.is_empty() && self.supply.take(units, now).is_ok()
+    fn take_at_once(&mut self, demand: &S::Demand, now: Instant) -> bool {
+        if !self.queue.is_empty() {
+            return false;
+        }
+        self.supply.find_nobody_in_line(now);
+        self.supply.take(demand, now).is_ok()
     }
 
-    /// Grants their units to all at the front of the queue whose units are there. Invariant 3. Whose deadline has
-    /// passed meanwhile (nobody was given the processor in time) gets none: it could do nothing with them any more.
+    /// Whether someone who arrives now is certain to be served too late, everyone ahead counted.
+    fn is_too_late(&self, demand: &S::Demand, deadline: Option<Instant>, now: Instant) -> bool {
+        deadline.is_some() && {
+            let mut forecast = Forecast::new(&self.supply, now);
+            self.queue.iter().for_each(|(_, ahead, _)| _ = forecast.is_too_late(ahead, None));
+            forecast.is_too_late(demand, deadline)
+        }
+    }
+
+    /// Gives those at the front of the queue what they want, as far as it is there. Invariant 3. Whose deadline has
+    /// passed meanwhile (nobody was given the processor in time) gets nothing: it could do nothing with it any more.
     ///
-    /// Returns who is head then, and when its units are due. If that is another one than before, and it is time that
-    /// brings its units, it must watch the clock, and is told so.
+    /// Returns who is head then, and when its demand is due. If that is another one than before, and it is time that
+    /// brings what it wants, it must watch the clock, and is told so.
     fn serve(&mut self, now: Instant, mut head: Head) -> Option<(Ticket, Option<Due>)> {
-        while let Some((ticket, units, waiter)) = self.queue.head() {
+        while let Some((ticket, demand, waiter)) = self.queue.head() {
             let verdict = if waiter.deadline.is_some_and(|deadline| deadline < now) {
                 Err(Denied::DeadlineExceeded)
-            } else if let Err(due) = self.supply.take(units, now) {
+            } else if let Err(due) = self.supply.take(demand, now) {
                 if head == Head::New && due.is_some() {
                     self.wake_head();
                 }
@@ -291,7 +283,7 @@ impl<S: Supply> State<S> {
         }
     }
 
-    /// One leaves without its units; if it was the head, the next one is.
+    /// One leaves with nothing; if it was the head, the next one is.
     fn give_up(&mut self, ticket: Ticket, why: Denied<S::TooMany>, now: Instant) -> Verdict<S> {
         let was_head = self.queue.head().is_some_and(|(head, _, _)| head == ticket);
         self.queue.leave(ticket);
@@ -301,18 +293,15 @@ impl<S: Supply> State<S> {
         Err(why)
     }
 
-    /// After a change: those who want more than can ever be had, or whose units cannot come before their deadline.
+    /// After a change: those who want more than can ever be had, or who cannot be served before their deadline.
     fn dismiss_the_hopeless(&mut self, now: Instant) {
         let mut hopeless = Vec::new();
-        let mut ahead = 0_u64;
-        for (ticket, units, waiter) in self.queue.iter() {
-            let in_all = ahead.saturating_add(u64::from(units));
-            if let Err(too_many) = self.supply.check(units) {
+        let mut forecast = Forecast::new(&self.supply, now);
+        for (ticket, demand, waiter) in self.queue.iter() {
+            if let Err(too_many) = self.supply.check(demand) {
                 hopeless.push((ticket, Denied::TooMany(too_many)));
-            } else if is_too_late(self.supply.due(in_all, now), waiter.deadline) {
+            } else if forecast.is_too_late(demand, waiter.deadline) {
                 hopeless.push((ticket, Denied::DeadlineExceeded));
-            } else {
-                ahead = in_all;
             }
         }
         for (ticket, why) in hopeless {
@@ -332,10 +321,6 @@ impl<S: Supply> Interrupt for Waiter<S> {
 
 fn is_over(deadline: Option<Instant>, now: Instant) -> bool {
     deadline.is_some_and(|deadline| deadline <= now)
-}
-
-fn is_too_late(due: Option<Instant>, deadline: Option<Instant>) -> bool {
-    due.zip(deadline).is_some_and(|(due, deadline)| due > deadline)
 }
 
 #[cfg(test)]

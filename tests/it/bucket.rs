@@ -54,56 +54,58 @@ impl History {
 struct Fraction {
     rate: Option<(u128, u128)>,
     burst: u128,
-    over: u128,
+    /// Below zero: a debt.
+    over: i128,
     under: u128,
     /// Up to here it is counted.
     latest: u128,
-    resume: u128,
 }
 
 impl Fraction {
     fn full(rate: Rate, burst: u32) -> Fraction {
-        let burst = burst.into();
-        Fraction { rate: parts(rate), burst, over: burst, under: 1, latest: 0, resume: 0 }
+        Fraction { rate: parts(rate), burst: burst.into(), over: burst.into(), under: 1, latest: 0 }
     }
 
     fn pass(&mut self, now: u128) {
-        let from = self.latest.max(self.resume);
+        let elapsed = now.saturating_sub(self.latest).min(u64::MAX.into());
         self.latest = self.latest.max(now);
-        let Some((tokens, per)) = self.rate.filter(|_| now > from) else {
-            return;
-        };
-        let elapsed = (now - from).min(u128::from(u64::MAX));
-        self.set(self.over * (per / self.under) + tokens * elapsed, per);
+        if let Some((tokens, per)) = self.rate.filter(|_| elapsed > 0) {
+            self.set(self.over * signed(per / self.under) + signed(tokens * elapsed), per);
+        }
     }
 
     /// So many, but no more than the burst, in lowest terms.
-    fn set(&mut self, over: u128, under: u128) {
-        let (over, under) = if over > self.burst * under { (self.burst, 1) } else { (over, under) };
-        let divisor = gcd(over, under);
-        (self.over, self.under) = (over / divisor, under / divisor);
+    fn set(&mut self, over: i128, under: u128) {
+        let full = over > signed(self.burst * under);
+        let (over, under) = if full { (signed(self.burst), 1) } else { (over, under) };
+        let divisor = gcd(over.unsigned_abs(), under);
+        (self.over, self.under) = (over / signed(divisor), under / divisor);
     }
 
     fn take(&mut self, wanted: u32, now: u128) -> Result<Option<u128>, ()> {
         let Some((tokens, per)) = self.rate else {
             self.pass(now);
-            return Ok(Some(self.resume).filter(|resume| *resume > now));
+            return Ok(None);
         };
         let wanted = u128::from(wanted);
         if wanted > self.burst {
             return Err(());
         }
         self.pass(now);
-        let missing = (wanted * self.under).saturating_sub(self.over);
-        if missing > 0 {
-            let wait = (missing * (per / self.under)).div_ceil(tokens).min(u128::from(u64::MAX));
-            return Ok(Some(self.latest.max(self.resume) + wait));
+        let missing = signed(wanted * self.under) - self.over;
+        if missing > 0 && wanted > 0 {
+            let wait = (missing.unsigned_abs() * (per / self.under)).div_ceil(tokens);
+            return Ok(Some(self.latest + wait.min(u64::MAX.into())));
         }
-        if self.resume > now {
-            return Ok(Some(self.resume));
-        }
-        self.set(self.over - wanted * self.under, self.under);
+        self.settle(i64::try_from(wanted).unwrap(), now);
         Ok(None)
+    }
+
+    fn settle(&mut self, extra: i64, now: u128) {
+        self.pass(now);
+        if self.rate.is_some() {
+            self.set(self.over - i128::from(extra) * signed(self.under), self.under);
+        }
     }
 
     fn set_rate(&mut self, rate: Rate, now: u128) {
@@ -112,9 +114,9 @@ impl Fraction {
         match (self.rate, new) {
             // What is less than the smallest part of a token at the new rate is lost.
             (Some(_), Some((_, per))) => {
-                let whole = self.over / self.under;
-                let rest = (self.over % self.under) * per / self.under;
-                self.set(whole * per + rest, per);
+                let whole = self.over.div_euclid(signed(self.under));
+                let rest = self.over.rem_euclid(signed(self.under)).unsigned_abs() * per / self.under;
+                self.set(whole * signed(per) + signed(rest), per);
             }
             _ => self.set(0, 1),
         }
@@ -126,13 +128,10 @@ impl Fraction {
         self.burst = burst.into();
         self.set(self.over, self.under);
     }
+}
 
-    fn pause_until(&mut self, resume: u128, now: u128) {
-        self.pass(now);
-        if resume > self.latest.max(self.resume) {
-            self.resume = resume;
-        }
-    }
+fn signed(number: u128) -> i128 {
+    i128::try_from(number).unwrap()
 }
 
 fn gcd(a: u128, b: u128) -> u128 {
@@ -149,7 +148,7 @@ enum Step {
     Take(u32),
     SetRate(Rate),
     SetBurst(u32),
-    PauseFor(u64),
+    Settle(i64),
 }
 
 fn rates() -> impl Strategy<Value = Rate> {
@@ -191,7 +190,8 @@ fn steps() -> impl Strategy<Value = Step> {
         1 => rates().prop_map(Step::SetRate),
         1 => Just(Step::SetRate(Rate::UNLIMITED)),
         2 => bursts().prop_map(Step::SetBurst),
-        2 => (0..3_000_000_000_u64).prop_map(Step::PauseFor),
+        2 => (-9..20_i64).prop_map(Step::Settle),
+        1 => (-5_000_000_000..5_000_000_000_i64).prop_map(Step::Settle),
     ]
 }
 
@@ -245,7 +245,7 @@ proptest! {
         history.check_every_window();
     }
 
-    /// Rate, burst and pauses changed while it runs, time that steps back, amounts of any size.
+    /// Rate and burst changed while it runs, debts, time that steps back, amounts of any size.
     #[test]
     fn answers_as_the_fraction_does_whatever_is_changed_meanwhile(
         (rate, burst) in (rates(), bursts()),
@@ -271,10 +271,9 @@ proptest! {
                     model.set_burst(burst, now);
                     bucket.set_burst(burst, at(start, now)).unwrap();
                 }
-                Step::PauseFor(nanos) => {
-                    let resume = now + u128::from(nanos);
-                    model.pause_until(resume, now);
-                    bucket.pause_until(at(start, resume), at(start, now));
+                Step::Settle(extra) => {
+                    model.settle(extra, now);
+                    bucket.settle(extra, at(start, now));
                 }
             }
         }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
-use fanout::{AcquireError, CancelToken, ExceedsBurst, Rate, RateLimiter};
+use fanout::{AcquireError, CancelToken, Cost, ExceedsBurst, InvalidLimit, Limit, Rate, RateLimiter};
 use parking_lot::Mutex;
 
 use crate::support::{AT_ONCE, Call, HARDLY_EVER, spawn, until};
@@ -134,17 +134,54 @@ fn the_bound_holds_with_cancels_mixed_in() {
 }
 
 #[test]
-fn the_bound_holds_after_a_pause_and_nothing_was_saved_up_in_it() {
+fn the_bound_of_every_limit_holds_with_8_threads_and_mixed_costs() {
+    let limits = [(Rate::per_second(4_000), 50), (Rate::new(300, Duration::from_millis(100)), 40)];
+    let limiter = RateLimiter::with_limits(&limits.map(|(rate, burst)| Limit::new(rate, burst))).unwrap();
+    let calls: Vec<Call<Vec<(Instant, u32)>>> = (0..8)
+        .map(|number| {
+            let limiter = limiter.clone();
+            spawn(move || {
+                let cancel = CancelToken::new();
+                let costs = (0..100).map(|round| (round * 7 + number) % 5);
+                let acquire = |cost| (limiter.acquire_cost(&cancel, Cost::ONE.with(1, cost)).unwrap(), cost);
+                costs.map(acquire).collect()
+            })
+        })
+        .collect();
+    let grants: Vec<(Instant, u32)> = calls.into_iter().flat_map(Call::wait).collect();
+    let of_first = grants.iter().map(|(granted, _)| *granted).collect();
+    let of_second = grants.iter().flat_map(|(granted, cost)| vec![*granted; *cost as usize]).collect();
+    for (grants, (rate, burst)) in [of_first, of_second].into_iter().zip(limits) {
+        check_every_window(grants, rate, burst);
+    }
+}
+
+#[test]
+fn after_a_pause_the_line_is_spaced_at_the_rate_and_then_the_burst_is_there() {
+    let limiter = limiter(Rate::per_second(200), 50);
+    let resume = Instant::now() + Duration::from_millis(150);
+    limiter.pause_until(resume);
+    let waiters: Vec<Waiter> = (0..8).map(|_| line_up(&limiter, &CancelToken::new(), 1)).collect();
+    let grants: Vec<Instant> = waiters.into_iter().map(|waiter| waiter.wait().unwrap()).collect();
+    assert!(grants[0] >= resume);
+    for pair in grants.windows(2) {
+        let distance = pair[1].duration_since(pair[0]);
+        assert!(distance >= Duration::from_millis(5), "{distance:?}");
+    }
+    // They took no more than came: the 42 that nobody has taken since are certainly there.
+    limiter.acquire_by(&CancelToken::new(), Instant::now() + HOUR).unwrap();
+    assert!((0..40).all(|_| limiter.try_acquire()));
+}
+
+#[test]
+fn the_bound_holds_after_a_pause() {
     let (rate, burst) = (Rate::per_second(1_000), 5);
     let limiter = drained(burst);
     let resume = Instant::now() + Duration::from_millis(200);
     limiter.pause_until(resume);
     limiter.set_rate(rate).unwrap();
-    let mut grants = hammer(&limiter, 8, 10, None);
+    let grants = hammer(&limiter, 8, 10, None);
     assert!(grants.iter().all(|grant| *grant >= resume));
-    // As if the burst had been used up when the pause ended, but for a fraction of a token that was left
-    // before.
-    grants.extend(vec![resume; burst as usize - 1]);
     check_every_window(grants, rate, burst);
 }
 
@@ -305,6 +342,56 @@ fn a_rate_that_is_lowered_fails_those_who_now_come_too_late() {
 }
 
 #[test]
+fn a_limit_that_is_changed_moves_those_who_sleep_and_fails_those_who_want_too_much() {
+    let limits = [Limit::new(Rate::UNLIMITED, 1), Limit::new(HARDLY_EVER, 5)];
+    let limiter = RateLimiter::with_limits(&limits).unwrap();
+    let cancel = CancelToken::new();
+    limiter.acquire_n(&cancel, 5).unwrap();
+    let modest: Vec<Waiter> = (0..3).map(|_| line_up(&limiter, &cancel, 1)).collect();
+    let greedy = line_up(&limiter, &cancel, 5);
+    assert_eq!(limiter.set_limit(2, limits[0]), Err(InvalidLimit::NoSuchLimit));
+    assert_eq!(limiter.set_limit(1, limits[1].burst(0)), Err(InvalidLimit::ZeroBurst));
+    assert_eq!(limiter.waiting(), 4);
+    let faster = Limit::new(Rate::per_second(500), 4);
+    limiter.set_limit(1, faster).unwrap();
+    assert_eq!(limiter.limits(), [limits[0], faster]);
+    let refused = AcquireError::ExceedsBurst(ExceedsBurst { tokens: 5, burst: 4 });
+    assert_eq!(greedy.wait(), Err(refused));
+    for waiter in modest {
+        waiter.wait().unwrap();
+    }
+}
+
+#[test]
+fn what_is_settled_is_paid_back_before_anyone_goes_on() {
+    let limiter = RateLimiter::with_limits(&[Limit::new(Rate::new(1, HOUR), 10); 2]).unwrap();
+    let cancel = CancelToken::new();
+    limiter.acquire(&cancel).unwrap();
+    limiter.settle(1, 19).unwrap(); // 9 were there: a debt of 10
+    assert!(!limiter.try_acquire());
+    assert_eq!(acquire_within(&limiter, HOUR * 21 / 2).wait(), Err(AcquireError::DeadlineExceeded));
+    limiter.acquire_cost(&cancel, Cost::ONE.with(1, 0)).expect("the first has no debt");
+    // In line until it is said that it cost less.
+    let waiter = line_up(&limiter, &cancel, 1);
+    limiter.settle(1, -10).unwrap();
+    assert!(waiter.is_running(), "the debt is paid, and no more");
+    limiter.settle(1, -1).unwrap();
+    waiter.wait().unwrap();
+    assert_eq!(limiter.settle(2, 1), Err(InvalidLimit::NoSuchLimit));
+}
+
+/// At once, though it would be there in time for a smaller debt.
+#[test]
+fn a_debt_fails_those_who_now_come_too_late() {
+    let limiter = limiter(Rate::new(1, HOUR), 1);
+    limiter.acquire(&CancelToken::new()).unwrap();
+    let call = acquire_within(&limiter, HOUR * 2);
+    until("it stands in line", || limiter.waiting() == 1);
+    limiter.settle(0, 1_000).unwrap();
+    assert_eq!(call.wait(), Err(AcquireError::DeadlineExceeded));
+}
+
+#[test]
 fn set_rate_moves_those_who_sleep() {
     let limiter = drained(1);
     let waiters: Vec<Waiter> = (0..20).map(|_| line_up(&limiter, &CancelToken::new(), 1)).collect();
@@ -347,6 +434,7 @@ fn an_unlimited_rate_grants_any_number_at_once() {
 fn settings_that_never_grant_are_refused_and_change_nothing() {
     assert!(RateLimiter::new(Rate::per_second(0), 1).is_err());
     assert!(RateLimiter::new(Rate::per_second(1), 0).is_err());
+    assert!(RateLimiter::with_limits(&[]).is_err());
     let limiter = limiter(HARDLY_EVER, 2);
     assert!(limiter.set_rate(Rate::per_second(0)).is_err());
     assert!(limiter.set_burst(0).is_err());
