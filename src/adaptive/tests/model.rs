@@ -121,7 +121,10 @@ impl Model {
     fn step(&mut self) -> bool {
         self.enter();
         let due = match self.line.front() {
-            Some(_) => self.nanos(self.bucket.clone().due(1, self.at(self.now))).max(self.now),
+            Some(_) => match self.bucket.clone().take(1, self.at(self.now)).unwrap() {
+                Take::Taken => self.now,
+                Take::DueAt(due) => self.nanos(due),
+            },
             None => u64::MAX,
         };
         let next = self.events.peek().map_or(u64::MAX, |Reverse((at, ..))| *at);
