@@ -58,6 +58,9 @@ pub enum ErrorKind {
     BodyTooLarge,
     /// The body is not in the encoding (gzip) that the response names.
     Decode,
+    /// The server has asked for a longer pause than [`max_wait`](crate::Builder::max_wait). Ends the run, also with
+    /// [`keep_going`](crate::Builder::keep_going).
+    LongPause,
     /// The operating system refused the first threads of the call, without which there is no run.
     Thread,
 }
@@ -88,6 +91,8 @@ pub enum GaveUp {
     Budget,
     /// The run's deadline comes before the next try could.
     Deadline,
+    /// The server asks for a longer pause than [`max_wait`](crate::Builder::max_wait).
+    LongPause,
 }
 
 impl Error {
@@ -236,6 +241,7 @@ impl fmt::Display for GaveUp {
             GaveUp::Tries(1) => f.write_str("after 1 try"),
             GaveUp::Tries(tries) => write!(f, "after {tries} tries"),
             GaveUp::Deadline => f.write_str("and the run's deadline comes before another try"),
+            GaveUp::LongPause => f.write_str("and asks for a longer pause than is waited for"),
             GaveUp::Budget => f.write_str("and the run's retry budget is spent"),
         }
     }

@@ -32,6 +32,8 @@ pub(crate) enum Event<'a> {
     },
     /// A redirect is being followed.
     RedirectFollowed { user_id: &'a str, attempt: u32, status: u16, hop: u32 },
+    /// The server has asked for a pause of all requests, or will do so soon.
+    Paused { user_id: &'a str, status: u16, pause: Duration, told_by: &'a str },
     /// A kept connection turned out to be dead; the request is sent again, on a fresh one.
     StaleConnection { user_id: &'a str, attempt: u32 },
     /// A call begins.
@@ -45,7 +47,7 @@ pub(crate) enum Event<'a> {
 impl Event<'_> {
     fn level(&self) -> Level {
         match self {
-            Event::RequestDone { .. } | Event::RequestFailed { .. } => Level::Info,
+            Event::RequestDone { .. } | Event::RequestFailed { .. } | Event::Paused { .. } => Level::Info,
             Event::FewerWorkers { .. } => Level::Warn,
             _ => Level::Debug,
         }
@@ -106,6 +108,16 @@ fn write(event: &Event<'_>, level: Level) {
                 Some(("attempt", attempt.into())),
                 Some(("status", status.into())),
                 Some(("hop", hop.into())),
+            ],
+        ),
+        Event::Paused { user_id, status, pause, told_by } => log(
+            level,
+            "paused",
+            &[
+                Some(("user_id", user_id.into())),
+                Some(("status", status.into())),
+                Some(("pause_ms", millis(pause).into())),
+                Some(("told_by", told_by.into())),
             ],
         ),
         Event::StaleConnection { user_id, attempt } => log(
@@ -203,6 +215,7 @@ mod tests {
                 retry_in: Some(wait),
             },
             Event::RedirectFollowed { user_id, attempt, status: 302, hop: 1 },
+            Event::Paused { user_id, status: 429, pause: wait, told_by: "retry-after: 2" },
             Event::StaleConnection { user_id, attempt },
             Event::RunStarted { max_in_flight: 8 },
             Event::RunEnded { delivered: 1, retries: 0, ok: true, elapsed: latency },

@@ -93,6 +93,7 @@
 //! | `request failed` | info | `user_id` `attempt` `status` `latency_ms` `wait_ms` `kind` `sent` |
 //! | `request failed, to be retried` | info | `user_id` `attempt` `status` `latency_ms` `wait_ms` `kind` `sent` `retry_in_ms` |
 //! | `redirect followed` | debug | `user_id` `attempt` `status` `hop` |
+//! | `paused` | info | `user_id` `status` `pause_ms` `told_by` |
 //! | `stale connection replaced` | debug | `user_id` `attempt` |
 //! | `run started` | debug | `max_in_flight` |
 //! | `run ended` | debug | `delivered` `retries` `ok` `elapsed_ms` |
@@ -132,6 +133,7 @@ mod fetch;
 mod request;
 mod transport;
 
+mod advice;
 mod permits;
 mod quota;
 mod rate_limiter;
@@ -143,7 +145,6 @@ mod tether;
 mod turnstile;
 mod watchdog;
 
-#[cfg_attr(not(test), expect(dead_code, reason = "nothing adapts yet"))]
 mod adaptive;
 mod bucket;
 mod cost;

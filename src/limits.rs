@@ -20,6 +20,9 @@
 //! The spacing ends when somebody arrives after the pause and finds nobody in line. Then what the buckets hold can be
 //! had at once again: no limit has lost its burst by the pause.
 //!
+//! A pause that would last longer than [`max_pause`](Limits::set_max_pause) is in force like any other, but nobody waits
+//! for its end: who is in line, and who comes, is told so at once, until what is left of it is short enough.
+//!
 //! Spacing only ever delays: it is one more condition beside the buckets', and the bound does not depend on it.
 
 use std::cmp::Ordering;
@@ -38,6 +41,15 @@ pub(crate) struct Limits {
     buckets: Vec<TokenBucket>,
     /// From the beginning of a pause until nobody stands in line after it.
     gate: Option<Gate>,
+    max_pause: Option<Duration>,
+}
+
+/// Why it is hopeless to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hopeless {
+    ExceedsBurst(ExceedsBurst),
+    /// The pause in force lasts until then, which is longer than anybody waits for.
+    LongPause(Instant),
 }
 
 #[derive(Clone, Debug)]
@@ -60,7 +72,7 @@ impl Limits {
             TokenBucket::new(rate, burst, now)
         };
         let buckets = limits.iter().map(bucket).collect::<Result<_, _>>()?;
-        Ok(Limits { buckets, gate: None })
+        Ok(Limits { buckets, gate: None, max_pause: None })
     }
 
     fn is_there(&mut self, cost: &Cost, now: Instant) -> bool {
@@ -105,6 +117,11 @@ impl Limits {
         }
     }
 
+    /// How long a pause may be for anybody to wait for its end.
+    pub(crate) fn set_max_pause(&mut self, max_pause: Duration) {
+        self.max_pause = Some(max_pause);
+    }
+
     /// The end of the pause in force at `now`.
     pub(crate) fn paused_until(&self, now: Instant) -> Option<Instant> {
         self.gate.as_ref().map(|gate| gate.resumes_at).filter(|resume| *resume > now)
@@ -142,10 +159,18 @@ impl Limits {
 
 impl Supply for Limits {
     type Demand = Cost;
-    type TooMany = ExceedsBurst;
+    type Hopeless = Hopeless;
 
-    fn check(&self, cost: &Cost) -> Result<(), ExceedsBurst> {
-        self.buckets.iter().zip(cost.tokens()).try_for_each(|(bucket, tokens)| bucket.check(tokens))
+    fn check(&self, cost: &Cost, now: Instant) -> Result<(), Hopeless> {
+        let mut buckets = self.buckets.iter().zip(cost.tokens());
+        let within = buckets.try_for_each(|(bucket, tokens)| bucket.check(tokens));
+        within.map_err(Hopeless::ExceedsBurst)?;
+        match self.paused_until(now).zip(self.max_pause) {
+            Some((until, most)) if until.saturating_duration_since(now) > most => {
+                Err(Hopeless::LongPause(until))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Takes from all limits what it costs, or from none.

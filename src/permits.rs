@@ -12,11 +12,12 @@ use crate::clock::Clock;
 use crate::supply::{Due, Supply};
 use crate::turnstile::{Denied, Turnstile};
 
-/// A fixed number of permits, handed out in the order of arrival. Clones share them.
+/// A number of permits, handed out in the order of arrival. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Permits {
     turnstile: Arc<Turnstile<Count>>,
-    total: u32,
+    /// What one can have at most.
+    most: u32,
 }
 
 /// Permits that are held. Dropping it gives them back, to whoever is next in line.
@@ -27,7 +28,7 @@ pub(crate) struct Permit {
 
 impl Permits {
     pub(crate) fn new(total: u32) -> Permits {
-        Permits { turnstile: Turnstile::new(Count { total, free: total }, Clock::default()), total }
+        Permits { turnstile: Turnstile::new(Count { total, held: 0 }, Clock::default()), most: total }
     }
 
     /// Waits for permits. All there are is the most that one can have: whoever wants more waits for all.
@@ -36,7 +37,7 @@ impl Permits {
     ///
     /// The token is cancelled, or its deadline passes.
     pub(crate) fn acquire(&self, units: u32, cancel: &CancelToken) -> Result<Permit, Stopped> {
-        let units = units.min(self.total);
+        let units = units.min(self.most);
         match self.turnstile.acquire(&units, cancel, cancel.deadline()) {
             Ok(_) => Ok(Permit { turnstile: self.turnstile.clone(), units }),
             Err(Denied::Cancelled) => Err(Stopped::Cancelled),
@@ -44,9 +45,15 @@ impl Permits {
         }
     }
 
+    /// Changes how many there are, up to as many as there were at first. What is held stays held, though it be more.
+    /// Only where nobody asks for more than one at a time.
+    pub(crate) fn set_total(&self, total: u32) {
+        self.turnstile.change(|count, _| count.total = total.min(self.most));
+    }
+
     /// How many are held at this moment.
     pub(crate) fn held(&self) -> u32 {
-        self.turnstile.look(|count, _| count.total - count.free)
+        self.turnstile.look(|count, _| count.held)
     }
 
     /// How many threads wait at this moment.
@@ -58,28 +65,33 @@ impl Permits {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.turnstile.give_back(|count| count.free += self.units);
+        self.turnstile.give_back(|count| count.held -= self.units);
     }
 }
 
 #[derive(Clone)]
 pub(crate) struct Count {
     total: u32,
-    free: u32,
+    held: u32,
 }
 
 impl Supply for Count {
     type Demand = u32;
     /// Nobody asks for more than there are: see [`Permits::acquire`].
-    type TooMany = Infallible;
+    type Hopeless = Infallible;
 
-    fn check(&self, _: &u32) -> Result<(), Infallible> {
+    fn check(&self, _: &u32, _: Instant) -> Result<(), Infallible> {
         Ok(())
     }
 
     fn take(&mut self, permits: &u32, _: Instant) -> Result<(), Option<Due>> {
-        self.free = self.free.checked_sub(*permits).ok_or(None)?;
-        Ok(())
+        match self.held.checked_add(*permits) {
+            Some(held) if held <= self.total => {
+                self.held = held;
+                Ok(())
+            }
+            _ => Err(None),
+        }
     }
 }
 

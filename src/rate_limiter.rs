@@ -3,14 +3,14 @@
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::bucket::ExceedsBurst;
 use crate::cancel::CancelToken;
 use crate::clock::Clock;
 use crate::cost::Cost;
 use crate::limit::Limit;
-use crate::limits::Limits;
+use crate::limits::{Hopeless, Limits};
 use crate::rate::{InvalidLimit, Rate};
 use crate::turnstile::{Denied, Turnstile};
 
@@ -72,6 +72,9 @@ pub enum AcquireError {
     DeadlineExceeded,
     /// More tokens of a limit at once than may ever gather.
     ExceedsBurst(ExceedsBurst),
+    /// A pause is in force until then, and that is longer than
+    /// [`set_max_pause`](RateLimiter::set_max_pause) allows.
+    LongPause(Instant),
 }
 
 impl RateLimiter {
@@ -221,6 +224,17 @@ impl RateLimiter {
         self.turnstile.change(|limits, now| limits.pause_until(resume, now));
     }
 
+    /// How long a pause may be for anybody to wait for its end. Who is in line when a longer one begins, or comes while
+    /// more than that is left of it, is told so at once. Defaults to any length.
+    pub fn set_max_pause(&self, max_pause: Duration) {
+        self.turnstile.change(|limits, _| limits.set_max_pause(max_pause));
+    }
+
+    /// Takes what a request costs if it is there and nobody waits for it. Tells when it did.
+    pub(crate) fn try_acquire_cost(&self, cost: &Cost) -> Option<Instant> {
+        self.turnstile.try_acquire(cost)
+    }
+
     /// The end of the pause in force, if there is one.
     #[must_use]
     pub fn paused_until(&self) -> Option<Instant> {
@@ -256,12 +270,13 @@ impl RateLimiter {
 impl UnwindSafe for RateLimiter {}
 impl RefUnwindSafe for RateLimiter {}
 
-impl From<Denied<ExceedsBurst>> for AcquireError {
-    fn from(denied: Denied<ExceedsBurst>) -> AcquireError {
+impl From<Denied<Hopeless>> for AcquireError {
+    fn from(denied: Denied<Hopeless>) -> AcquireError {
         match denied {
             Denied::Cancelled => AcquireError::Cancelled,
             Denied::DeadlineExceeded => AcquireError::DeadlineExceeded,
-            Denied::TooMany(exceeds) => AcquireError::ExceedsBurst(exceeds),
+            Denied::Hopeless(Hopeless::ExceedsBurst(exceeds)) => AcquireError::ExceedsBurst(exceeds),
+            Denied::Hopeless(Hopeless::LongPause(until)) => AcquireError::LongPause(until),
         }
     }
 }
@@ -281,6 +296,7 @@ impl fmt::Display for AcquireError {
             AcquireError::Cancelled => f.write_str("cancelled while waiting for a token"),
             AcquireError::DeadlineExceeded => f.write_str("no token will be there before the deadline"),
             AcquireError::ExceedsBurst(exceeds) => exceeds.fmt(f),
+            AcquireError::LongPause(_) => f.write_str("the pause in force is longer than is waited for"),
         }
     }
 }

@@ -11,11 +11,11 @@ pub(crate) trait Supply: Clone + Send + 'static {
     /// How much one asks for.
     type Demand: Copy + Send + Sync + 'static;
 
-    /// Why a demand could never be met.
-    type TooMany: Copy + Send + Sync + 'static;
+    /// Why it is hopeless to wait for a demand.
+    type Hopeless: Copy + Send + Sync + 'static;
 
-    /// Whether so much could ever be had at once.
-    fn check(&self, demand: &Self::Demand) -> Result<(), Self::TooMany>;
+    /// Whether there is any hope for it: whether so much could ever be had at once, for one.
+    fn check(&self, demand: &Self::Demand, now: Instant) -> Result<(), Self::Hopeless>;
 
     /// Hands it out if it is there, or says when it will be. Nothing if no time can be told: it comes when someone
     /// gives something back. What can never be had is never there.

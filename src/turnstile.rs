@@ -67,10 +67,10 @@ pub(crate) enum Denied<T> {
     Cancelled,
     /// The deadline has passed, or what is wanted cannot be there before it.
     DeadlineExceeded,
-    TooMany(T),
+    Hopeless(T),
 }
 
-type Verdict<S> = Result<Instant, Denied<<S as Supply>::TooMany>>;
+type Verdict<S> = Result<Instant, Denied<<S as Supply>::Hopeless>>;
 
 /// See the module's documentation.
 pub(crate) struct Turnstile<S: Supply> {
@@ -150,7 +150,7 @@ impl<S: Supply> Turnstile<S> {
         deadline: Option<Instant>,
         now: Instant,
     ) -> Verdict<S> {
-        state.supply.check(demand).map_err(Denied::TooMany)?;
+        state.supply.check(demand, now).map_err(Denied::Hopeless)?;
         if is_over(deadline, now) || state.is_too_late(demand, deadline, now) {
             return Err(Denied::DeadlineExceeded);
         }
@@ -284,7 +284,7 @@ impl<S: Supply> State<S> {
     }
 
     /// One leaves with nothing; if it was the head, the next one is.
-    fn give_up(&mut self, ticket: Ticket, why: Denied<S::TooMany>, now: Instant) -> Verdict<S> {
+    fn give_up(&mut self, ticket: Ticket, why: Denied<S::Hopeless>, now: Instant) -> Verdict<S> {
         let was_head = self.queue.head().is_some_and(|(head, _, _)| head == ticket);
         self.queue.leave(ticket);
         if was_head {
@@ -293,13 +293,13 @@ impl<S: Supply> State<S> {
         Err(why)
     }
 
-    /// After a change: those who want more than can ever be had, or who cannot be served before their deadline.
+    /// After a change: those for whom there is no hope, and those who cannot be served before their deadline.
     fn dismiss_the_hopeless(&mut self, now: Instant) {
         let mut hopeless = Vec::new();
         let mut forecast = Forecast::new(&self.supply, now);
         for (ticket, demand, waiter) in self.queue.iter() {
-            if let Err(too_many) = self.supply.check(demand) {
-                hopeless.push((ticket, Denied::TooMany(too_many)));
+            if let Err(why) = self.supply.check(demand, now) {
+                hopeless.push((ticket, Denied::Hopeless(why)));
             } else if forecast.is_too_late(demand, waiter.deadline) {
                 hopeless.push((ticket, Denied::DeadlineExceeded));
             }

@@ -232,6 +232,16 @@ fn rate_and_cap_fall_and_climb_apart() {
 }
 
 #[test]
+fn a_cap_falls_by_one_request_at_least() {
+    for workers in 2..=8 {
+        let mut client = Adaptive::new(Rate::UNLIMITED, workers);
+        admit(&mut client, 10_000);
+        let request = client.sent(true);
+        assert_eq!(client.refused(request, Why::InFlight).max_in_flight, Some(workers - 1));
+    }
+}
+
+#[test]
 fn who_sends_less_than_he_may_proves_nothing() {
     let mut client = Adaptive::new(Rate::per_second(10), 10);
     for why in [Why::Rate, Why::InFlight] {

@@ -5,7 +5,8 @@ use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use ureq::tls::{PemItem, parse_pem};
 
 use crate::error::BuildError;
-use crate::quota::Quota;
+use crate::limit::Limit;
+use crate::quota::{Quota, Settings};
 use crate::rate::InvalidLimit;
 use crate::rate_limiter::RateLimiter;
 use crate::request::{MAX_REQUEST_LINE, RequestSource, RequestTemplate, Template, Text, check_header};
@@ -15,18 +16,42 @@ use super::{Builder, MAX_IN_FLIGHT, Requests};
 
 impl Builder {
     pub(super) fn quota(&self) -> Result<Quota, BuildError> {
-        let burst = self.burst.unwrap_or_else(|| self.rate.default_burst());
-        let limiter = RateLimiter::new(self.rate, burst).map_err(|invalid| match invalid {
-            InvalidLimit::ZeroBurst => BuildError::new("burst", burst, "at least 1"),
-            invalid => BuildError::new("rate", self.rate, invalid),
-        })?;
+        let settings = Settings {
+            max_in_flight: self.checked_in_flight()?,
+            cost: self.cost.clone(),
+            obey_server: self.obey_server,
+            reserve: self.reserve,
+            max_wait: self.max_wait,
+            adaptive: self.adaptive,
+        };
+        Ok(Quota::new(self.limiter()?, settings))
+    }
+
+    fn checked_in_flight(&self) -> Result<u32, BuildError> {
         match u32::try_from(self.max_in_flight) {
-            Ok(max @ 1..) if self.max_in_flight <= MAX_IN_FLIGHT => Ok(Quota::new(limiter, max)),
+            Ok(max @ 1..) if self.max_in_flight <= MAX_IN_FLIGHT => Ok(max),
             _ => {
                 let right = format!("it may be from 1 to {MAX_IN_FLIGHT}");
                 Err(BuildError::new("max_in_flight", self.max_in_flight, right))
             }
         }
+    }
+
+    fn limiter(&self) -> Result<RateLimiter, BuildError> {
+        let burst = self.burst.unwrap_or_else(|| self.rate.default_burst());
+        RateLimiter::new(self.rate, burst).map_err(|invalid| match invalid {
+            InvalidLimit::ZeroBurst => BuildError::new("burst", burst, "at least 1"),
+            invalid => BuildError::new("rate", self.rate, invalid),
+        })?;
+        for limit in &self.limits {
+            // One by one, to name the one at fault.
+            RateLimiter::with_limits(&[*limit])
+                .map_err(|invalid| BuildError::new("limit", limit, invalid))?;
+        }
+        let all: Vec<Limit> =
+            [Limit::new(self.rate, burst)].into_iter().chain(self.limits.iter().copied()).collect();
+        let too_many = |invalid| BuildError::new("limit", format!("one of {}", all.len()), invalid);
+        RateLimiter::with_limits(&all).map_err(too_many)
     }
 
     pub(super) fn http_settings(&self) -> Result<HttpSettings, BuildError> {

@@ -10,8 +10,11 @@ use std::time::Duration;
 use ureq::http::Method;
 
 use crate::client::FanOutClient;
+use crate::cost::Cost;
 use crate::error::BuildError;
 use crate::fetch::Fetcher;
+use crate::limit::Limit;
+use crate::quota::MakeCost;
 use crate::rate::Rate;
 use crate::request::{IntoRequest, MakeRequest};
 use crate::retry::{RetryBudget, RetryPolicy};
@@ -23,7 +26,13 @@ pub struct Builder {
     requests: Requests,
     rate: Rate,
     burst: Option<u32>,
+    limits: Vec<Limit>,
+    cost: Option<Arc<MakeCost>>,
     max_in_flight: usize,
+    obey_server: bool,
+    reserve: u64,
+    max_wait: Duration,
+    adaptive: bool,
     timeout: Duration,
     connect_timeout: Duration,
     stall_timeout: Option<Duration>,
@@ -88,7 +97,13 @@ impl Builder {
             requests,
             rate: Rate::per_second(10),
             burst: None,
+            limits: Vec::new(),
+            cost: None,
             max_in_flight: 8,
+            obey_server: true,
+            reserve: 0,
+            max_wait: Duration::from_secs(120),
+            adaptive: false,
             timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(5),
             stall_timeout: None,
@@ -123,6 +138,64 @@ impl Builder {
     /// takes longer to reach it than those behind it. Where it forgives none, set the burst one below its own.
     pub fn burst(mut self, burst: u32) -> Builder {
         self.burst = Some(burst);
+        self
+    }
+
+    /// One more limit, beside that of [`rate`](Builder::rate) and [`burst`](Builder::burst): all of them hold at once,
+    /// each with its own exact bound. May be called again, for up to [`MAX_LIMITS`](crate::MAX_LIMITS) in all; they are
+    /// numbered in order, and that of `rate` is number 0. Each can be changed while requests are sent, by
+    /// [`set_limit`](crate::RateLimiter::set_limit).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fanout::{FanOutClient, Limit};
+    ///
+    /// // 10 a second with a burst of 20, and never more than 5,000 in any hour.
+    /// let client = FanOutClient::builder("https://api.example.com/users/{id}")
+    ///     .limit(Limit::at_most(5_000, Duration::from_secs(3_600)))
+    ///     .build()?;
+    /// # Ok::<(), fanout::BuildError>(())
+    /// ```
+    pub fn limit(mut self, limit: Limit) -> Builder {
+        self.limits.push(limit);
+        self
+    }
+
+    /// What each request of an id costs, by the text of the id: so many tokens of each limit. An id that costs more
+    /// than a burst is refused before anything is sent for it. Where a cost is known only afterwards, tell the rest to
+    /// [`settle`](crate::RateLimiter::settle). Defaults to one of each.
+    pub fn cost(mut self, cost: impl Fn(&str) -> Cost + Send + Sync + 'static) -> Builder {
+        self.cost = Some(Arc::new(cost));
+        self
+    }
+
+    /// Whether to do what the server tells about its own limits: to pause when it asks for it (`Retry-After` and its
+    /// kin), and before it must (when what is left of a window has come down to what is in flight). Nothing that a
+    /// server says makes anything faster than it is set here. Defaults to true.
+    pub fn obey_server(mut self, obey: bool) -> Builder {
+        self.obey_server = obey;
+        self
+    }
+
+    /// How much of the server's windows is left to others that use the same key: when no more than that remains, the
+    /// client pauses until the window begins anew. Defaults to 0.
+    pub fn reserve(mut self, requests: u64) -> Builder {
+        self.reserve = requests;
+        self
+    }
+
+    /// The longest pause asked for by the server that is waited for. At a longer one the run fails at once, with an error
+    /// of the kind [`LongPause`](crate::ErrorKind::LongPause) that tells the server's words. Defaults to 2 min.
+    pub fn max_wait(mut self, max_wait: Duration) -> Builder {
+        self.max_wait = max_wait;
+        self
+    }
+
+    /// Whether to find out what the server allows where that is less than what is set here: its refusals lower the rate
+    /// (of the first limit), or the number of requests in flight, and its acceptance raises them again, never above
+    /// what is set. Meant for servers that do not tell; goes well with [`retries`](Builder::retries). Defaults to false.
+    pub fn adaptive(mut self, adaptive: bool) -> Builder {
+        self.adaptive = adaptive;
         self
     }
 

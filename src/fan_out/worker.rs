@@ -140,7 +140,7 @@ impl<I, W: Work<I>> Desk<'_, I, W> {
                 afterwards();
                 return None;
             }
-            Err(error) => !call.keep_going || error.kind() == ErrorKind::DeadlineExceeded,
+            Err(error) => !call.keep_going || is_for_all(error.kind()),
         };
         if !ends_the_run {
             afterwards();
@@ -149,10 +149,11 @@ impl<I, W: Work<I>> Desk<'_, I, W> {
             return handed_over;
         }
         if let Err(error) = outcome.result {
-            // Recorded first, and cancelled only then. At a deadline, what is on the wire may go on until it.
-            let is_deadline = error.kind() == ErrorKind::DeadlineExceeded;
+            // Recorded first, and cancelled only then. At a deadline, what is on the wire may go on until it; and so it
+            // may if a failure is no reason to stop, but there will be no more tokens.
+            let kind = error.kind();
             call.verdict.fail(error);
-            if !is_deadline {
+            if kind != ErrorKind::DeadlineExceeded && !(call.keep_going && is_for_all(kind)) {
                 call.cancel.cancel();
             }
         }
@@ -171,4 +172,9 @@ impl<I, W: Work<I>> Desk<'_, I, W> {
         };
         self.messages.send(Message::Outcome(outcome, room)).ok()
     }
+}
+
+/// Whether what one id has met would be met by all that come after it.
+fn is_for_all(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::DeadlineExceeded | ErrorKind::LongPause)
 }

@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Sent};
 use crate::events::{Event, emit};
 use crate::fan_out::Worker;
 use crate::outcome::{Response, Times};
-use crate::quota::InFlight;
+use crate::quota::{Answered, Denied, InFlight, Token};
 use crate::request::{Prepared, RedirectError, follow, is_redirect};
 use crate::retry::is_repeatable;
 use crate::transport::{Failure, Outgoing, Reply, Wire};
@@ -27,6 +27,8 @@ pub(super) struct Attempt<'a, 'w> {
     /// How much has gone out in requests that were followed by another one. What fails there may have had its effect
     /// here: a POST that was answered with a 303 is done, even if the page behind it is never fetched.
     pub(super) sent: Sent,
+    /// What the last answer said of the server's limits.
+    pub(super) answered: Answered,
 }
 
 /// What to do after an exchange.
@@ -52,7 +54,15 @@ impl<'a, 'w> Attempt<'a, 'w> {
         number: u32,
         worker: &'w Worker<'w>,
     ) -> Attempt<'a, 'w> {
-        Attempt { fetcher, id, number, worker, times: Times::starting_now(), sent: Sent::Never }
+        Attempt {
+            fetcher,
+            id,
+            number,
+            worker,
+            times: Times::starting_now(),
+            sent: Sent::Never,
+            answered: Answered::default(),
+        }
     }
 
     /// Makes the request if there is none yet, and sends it. The permit comes with the result: it is given back when
@@ -88,12 +98,13 @@ impl<'a, 'w> Attempt<'a, 'w> {
         let mut connection = Connection::Any;
         let mut hops = 0;
         loop {
-            match self.fetcher.quota.token(in_flight, self.worker.cancel) {
-                Ok(granted_at) => self.times.waited += granted_at.saturating_duration_since(since),
-                Err(stopped) => return Err(self.stopped(stopped, since, "a token")),
-            }
+            let token = match self.fetcher.quota.token(in_flight, self.id, self.worker.cancel) {
+                Ok(token) => token,
+                Err(denied) => return Err(self.denied(denied, since)),
+            };
+            self.times.waited += token.granted_at.saturating_duration_since(since);
             let request = hop.as_ref().unwrap_or(request);
-            match self.exchange(request, connection, &mut hops)? {
+            match self.exchange(request, token, connection, &mut hops)? {
                 Next::Done(response) => return Ok(response),
                 Next::Replay => connection = Connection::Fresh,
                 Next::Hop(next) => (hop, connection) = (Some(next), Connection::Any),
@@ -115,9 +126,45 @@ impl<'a, 'w> Attempt<'a, 'w> {
         }
     }
 
+    fn denied(&mut self, denied: Denied, since: Instant) -> Error {
+        match denied {
+            Denied::Stopped(stopped) => self.stopped(stopped, since, "a token"),
+            Denied::ExceedsBurst(exceeds) => {
+                let text = format!("it costs more than can be had at once: {exceeds}");
+                Error::new(ErrorKind::InvalidId, text)
+            }
+            Denied::LongPause(told) => {
+                self.times.waited += since.elapsed();
+                let left = told.until.saturating_duration_since(Instant::now());
+                let (seconds, most) = (left.as_secs().saturating_add(1), self.fetcher.quota.max_wait());
+                let text = format!(
+                    "the server asks for a pause of {seconds} s ({told}), and at most {most:?} is waited for"
+                );
+                Error::new(ErrorKind::LongPause, text)
+            }
+        }
+    }
+
+    /// What the answer says of the server's limits, if there was one.
+    fn told(&self, token: Token, result: &Result<Reply, Failure>) -> Answered {
+        let quota = &self.fetcher.quota;
+        let head = match result {
+            Ok(reply) => Some((reply.status, &reply.headers)),
+            Err(failure) => failure.head.as_deref().map(|(status, headers)| (*status, headers)),
+        };
+        match head {
+            Some((status, headers)) => quota.answered(token, self.id, status, headers),
+            None => {
+                quota.unanswered(token);
+                Answered::default()
+            }
+        }
+    }
+
     fn exchange(
         &mut self,
         request: &Prepared<'a>,
+        token: Token,
         connection: Connection,
         hops: &mut u32,
     ) -> Result<Next<'a>, Error> {
@@ -133,6 +180,7 @@ impl<'a, 'w> Attempt<'a, 'w> {
         let start = Instant::now();
         let result = self.fetcher.http.exchange(Outgoing { method, uri, headers, body }, &wire);
         self.times.latency += start.elapsed();
+        self.answered = self.told(token, &result);
         match result {
             Ok(Reply { status, headers, body: Some(body) }) => {
                 Ok(Next::Done(Response { status, headers, body }))

@@ -13,7 +13,7 @@ use std::time::Instant;
 use crate::error::{Error, ErrorKind, GaveUp};
 use crate::fan_out::{Job, Step, Work, Worker};
 use crate::outcome::Outcome;
-use crate::quota::Quota;
+use crate::quota::{Answered, Quota, Told};
 use crate::request::{Prepared, RequestSource};
 use crate::retry::{self, Decision, Failed, Random, RetryBudget, RetryPolicy, RunBudget, is_repeatable};
 use crate::transport::HttpClient;
@@ -73,9 +73,10 @@ impl<'a, I: Display> Work<I> for Run<'a> {
         tries.number += 1;
         let mut attempt = Attempt::new(self.fetcher, &text, tries.number, worker);
         let (result, in_flight) = attempt.run(&mut tries.request);
-        let (times, sent, number) = (attempt.times, attempt.sent, tries.number);
+        let Attempt { times, sent, answered, .. } = attempt;
+        let number = tries.number;
         let result = result.map_err(|error| error.about(&text, number).sent_at_least(sent));
-        let (step, logged) = match result.map_err(|error| self.retry(error, &tries, worker)) {
+        let (step, logged) = match result.map_err(|error| self.retry(error, &tries, &answered, worker)) {
             Err((error, Some(due))) => {
                 let logged = Logged::retried(&error, due);
                 tries.earlier.push(error);
@@ -103,8 +104,14 @@ impl<'a> Run<'a> {
     }
 
     /// Whether a failed try is made again, and when; if not, the error knows why.
-    fn retry(&self, error: Error, tries: &Tries<'a>, worker: &Worker<'_>) -> (Error, Option<Instant>) {
-        if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::DeadlineExceeded) {
+    fn retry(
+        &self,
+        error: Error,
+        tries: &Tries<'a>,
+        answered: &Answered,
+        worker: &Worker<'_>,
+    ) -> (Error, Option<Instant>) {
+        if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::DeadlineExceeded | ErrorKind::LongPause) {
             return (error, None);
         }
         let repeatable =
@@ -112,17 +119,24 @@ impl<'a> Run<'a> {
         let attempt = retry::Attempt {
             number: tries.number,
             now: Instant::now(),
-            told: None,
+            told: answered.told.as_ref().map(|told| told.until),
             random: self.random.draw(),
         };
-        let failed = Failed::of(&error, repeatable);
+        let failed = Failed { throttled: answered.throttled, ..Failed::of(&error, repeatable) };
         let deadline = worker.cancel.deadline();
         match self.fetcher.retry.decide(failed, attempt, || self.budget.try_spend()) {
+            Decision::RetryAt(_) if answered.told.as_ref().is_some_and(|told| self.is_too_long(told)) => {
+                (error.giving_up(GaveUp::LongPause), None)
+            }
             Decision::RetryAt(due) if deadline.is_some_and(|deadline| deadline < due) => {
                 (error.giving_up(GaveUp::Deadline), None)
             }
             Decision::RetryAt(due) => (error, Some(due)),
             Decision::GiveUp(why) => (error.giving_up(why), None),
         }
+    }
+
+    fn is_too_long(&self, told: &Told) -> bool {
+        told.until.saturating_duration_since(Instant::now()) > self.fetcher.quota.max_wait()
     }
 }

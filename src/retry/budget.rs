@@ -137,7 +137,8 @@ mod tests {
     fn however_it_is_raced_no_more_is_spent_than_there_is_and_all_of_it_can_be() {
         const THREADS: usize = 4;
         const IDS: u64 = 20_000;
-        for budget in [RetryBudget::new(100, 10), RetryBudget::new(0, 50), RetryBudget::new(7, 0)] {
+        // The first is large, so that all threads are at it at the same time.
+        for budget in [RetryBudget::new(1_000_000, 10), RetryBudget::new(0, 50), RetryBudget::new(7, 0)] {
             let (run, all) = (RunBudget::new(budget), Barrier::new(THREADS));
             let spend = || {
                 all.wait();

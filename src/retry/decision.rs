@@ -104,6 +104,7 @@ impl RetryPolicy {
             | ErrorKind::Redirect
             | ErrorKind::BodyTooLarge
             | ErrorKind::Decode
+            | ErrorKind::LongPause
             | ErrorKind::Thread => None,
         }
     }

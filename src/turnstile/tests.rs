@@ -202,7 +202,7 @@ fn a_smaller_burst_dismisses_who_wants_more_and_a_faster_rate_moves_the_sleepers
         assert!(turnstile.try_acquire(&Cost::each(0)).is_none(), "nobody overtakes");
         let smaller = Limit::new(Rate::new(1, SECOND * 3_600), 5);
         turnstile.change(|limits, now| limits.set(0, smaller, now)).unwrap();
-        assert!(matches!(greedy.join().unwrap(), Err(Denied::TooMany(_))));
+        assert!(matches!(greedy.join().unwrap(), Err(Denied::Hopeless(_))));
         let faster = Limit::new(Rate::per_second(1), 5);
         turnstile.change(|limits, now| limits.set(0, faster, now)).unwrap();
         advance(&turnstile, SECOND * 2);

@@ -20,6 +20,7 @@ mod redirects;
 mod requests;
 mod responses;
 mod retries;
+mod server_limits;
 
 mod logging;
 mod peers;

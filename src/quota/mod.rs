@@ -1,0 +1,153 @@
+//! What a client may do: so many requests in so much time, so many at a time, and what its server asks for.
+//!
+//! All of it belongs to the client, not to a call: all calls on all clones of one client share it.
+//!
+//! The order is *permit, then token, then send*. A token that is taken before a wait for a permit is used late, and
+//! several such tokens at once break the bound on the wire. What came back is told ([`Quota::answered`]), and a pause
+//! that the server asks for holds up all that is sent afterwards.
+
+mod server;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use crate::adaptive::{Adaptive, Change, Ticket, Why};
+use crate::cancel::{CancelToken, Stopped};
+use crate::cost::Cost;
+use crate::permits::{Permit, Permits};
+use crate::rate_limiter::{AcquireError, RateLimiter};
+
+pub(crate) use server::{Answered, Told};
+
+/// What a request costs, by the text of its id.
+pub(crate) type MakeCost = dyn Fn(&str) -> Cost + Send + Sync;
+
+/// The limits, the in-flight cap, and what is known of the server's own.
+pub(crate) struct Quota {
+    limiter: RateLimiter,
+    permits: Permits,
+    settings: Settings,
+    adaptive: Option<Mutex<Adaptive>>,
+    /// The pause in force, if the server asked for it, and in which words.
+    told: Mutex<Option<Told>>,
+}
+
+/// How a quota is kept.
+pub(crate) struct Settings {
+    pub(crate) max_in_flight: u32,
+    /// None: one of each.
+    pub(crate) cost: Option<Arc<MakeCost>>,
+    /// Whether what the server tells is done.
+    pub(crate) obey_server: bool,
+    /// How much of the server's windows is left to others.
+    pub(crate) reserve: u64,
+    /// The longest pause of the server's that is waited for.
+    pub(crate) max_wait: Duration,
+    pub(crate) adaptive: bool,
+}
+
+/// The right to have one request in flight. Every request still needs its token.
+pub(crate) struct InFlight(#[expect(dead_code, reason = "held for its drop")] Permit);
+
+/// The right to send one request, now.
+#[derive(Debug)]
+pub(crate) struct Token {
+    pub(crate) granted_at: Instant,
+    /// With which the controller knows it again.
+    ticket: Option<Ticket>,
+}
+
+/// Why there is no token.
+#[derive(Debug)]
+pub(crate) enum Denied {
+    Stopped(Stopped),
+    /// The id costs more than can ever be had at once.
+    ExceedsBurst(crate::bucket::ExceedsBurst),
+    /// The server has asked for a pause that is longer than is waited for.
+    LongPause(Told),
+}
+
+impl Quota {
+    pub(crate) fn new(limiter: RateLimiter, settings: Settings) -> Quota {
+        limiter.set_max_pause(settings.max_wait);
+        let adaptive =
+            settings.adaptive.then(|| Mutex::new(Adaptive::new(limiter.rate(), settings.max_in_flight)));
+        Quota {
+            limiter,
+            permits: Permits::new(settings.max_in_flight),
+            settings,
+            adaptive,
+            told: Mutex::default(),
+        }
+    }
+
+    /// Waits for a permit.
+    pub(crate) fn enter(&self, cancel: &CancelToken) -> Result<InFlight, Stopped> {
+        Ok(InFlight(self.permits.acquire(1, cancel)?))
+    }
+
+    /// Waits for the token of the request that will be sent next, for this id; only who is in flight may.
+    pub(crate) fn token(&self, _: &InFlight, id: &str, cancel: &CancelToken) -> Result<Token, Denied> {
+        let cost = self.settings.cost.as_ref().map_or(Cost::ONE, |cost| cost(id));
+        let Some(adaptive) = &self.adaptive else {
+            let granted_at = self.limiter.acquire_cost(cancel, cost).map_err(|error| self.denied(error))?;
+            return Ok(Token { granted_at, ticket: None });
+        };
+        cancel.check_flag().map_err(Denied::Stopped)?;
+        let (granted_at, held_back) = match self.limiter.try_acquire_cost(&cost) {
+            Some(granted_at) => (granted_at, false),
+            None => (self.limiter.acquire_cost(cancel, cost).map_err(|error| self.denied(error))?, true),
+        };
+        Ok(Token { granted_at, ticket: Some(adaptive.lock().sent(held_back)) })
+    }
+
+    /// No answer came to a request that had its token.
+    pub(crate) fn unanswered(&self, token: Token) {
+        if let Some((adaptive, ticket)) = self.adaptive.as_ref().zip(token.ticket) {
+            adaptive.lock().unanswered(ticket);
+        }
+    }
+
+    /// The server has refused it because of a limit of its own, or has not.
+    fn adapt(&self, token: Token, refused: Option<Why>) {
+        let Some((adaptive, ticket)) = self.adaptive.as_ref().zip(token.ticket) else {
+            return;
+        };
+        // Under the lock to the end, so that of two changes the later one is in force.
+        let mut adaptive = adaptive.lock();
+        let Change { rate, max_in_flight } = match refused {
+            Some(why) => adaptive.refused(ticket, why),
+            None => adaptive.admitted(ticket),
+        };
+        if let Some(rate) = rate {
+            // A part of a rate that could be used; a lower one can.
+            let _ = self.limiter.set_rate(rate);
+        }
+        if let Some(max_in_flight) = max_in_flight {
+            self.permits.set_total(max_in_flight);
+        }
+    }
+
+    fn denied(&self, error: AcquireError) -> Denied {
+        match error {
+            AcquireError::Cancelled => Denied::Stopped(Stopped::Cancelled),
+            AcquireError::DeadlineExceeded => Denied::Stopped(Stopped::DeadlineExceeded),
+            AcquireError::ExceedsBurst(exceeds) => Denied::ExceedsBurst(exceeds),
+            AcquireError::LongPause(until) => Denied::LongPause(self.told_until(until)),
+        }
+    }
+
+    pub(crate) fn limiter(&self) -> &RateLimiter {
+        &self.limiter
+    }
+
+    pub(crate) fn in_flight(&self) -> u32 {
+        self.permits.held()
+    }
+
+    pub(crate) fn max_wait(&self) -> Duration {
+        self.settings.max_wait
+    }
+}

@@ -1,0 +1,100 @@
+//! What the server tells is done: it asks for a pause, and all pause.
+//!
+//! What is read, and what comes before what, is in `advice`. Here it becomes a pause of the client's one limiter, which
+//! every request passes: the others' first tries as well as this one's next. Nobody sleeps by himself, and so nobody
+//! comes back in the same millisecond as all the others: at the end of a pause the line is let out spaced (`limits`).
+
+use std::fmt;
+use std::time::{Instant, SystemTime};
+
+use ureq::http::{HeaderMap, StatusCode};
+
+use crate::adaptive::Why;
+use crate::advice::{self, Advice, Answer, Pause, Throttled};
+use crate::events::{Event, emit};
+
+use super::{Quota, Token};
+
+/// Until when the server asks for no more requests, and in which words.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) until: Instant,
+    words: String,
+}
+
+/// What an answer means for the one who asked.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Answered {
+    /// It is a refusal because of a limit: to try again is throttling, and no fault.
+    pub(crate) throttled: bool,
+    /// Not before then.
+    pub(crate) told: Option<Told>,
+}
+
+impl Quota {
+    /// An answer has come to a request of this id that had its token. Pauses if the server asks for it, or is about to.
+    pub(crate) fn answered(
+        &self,
+        token: Token,
+        id: &str,
+        status: StatusCode,
+        headers: &HeaderMap,
+    ) -> Answered {
+        if advice::is_silent(status, headers) {
+            self.adapt(token, None);
+            return Answered::default();
+        }
+        let (came_at, wall_clock) = (Instant::now(), SystemTime::now());
+        let advice = Advice::read(&Answer { status, headers, body: &[], came_at, wall_clock });
+        self.adapt(
+            token,
+            advice.throttled.map(|throttled| match throttled {
+                Throttled::Rate | Throttled::Unknown => Why::Rate,
+                Throttled::Concurrency => Why::InFlight,
+            }),
+        );
+        let throttled = advice.throttled.is_some();
+        if !self.settings.obey_server {
+            return Answered { throttled, told: None };
+        }
+        // Each of the others in flight will take one more from the window.
+        let others = u64::from(self.permits.held().saturating_sub(1));
+        let soon = advice.pause_before_refusal(others.max(self.settings.reserve));
+        let told = [&advice.pause, &soon].into_iter().flatten().max_by_key(|pause| pause.until).map(Told::of);
+        if let Some(told) = &told {
+            self.pause(id, status, told, came_at);
+        }
+        Answered { throttled, told: advice.pause.as_ref().map(Told::of) }
+    }
+
+    fn pause(&self, user_id: &str, status: StatusCode, told: &Told, now: Instant) {
+        let mut in_force = self.told.lock();
+        if in_force.as_ref().is_some_and(|before| before.until >= told.until) {
+            return;
+        }
+        *in_force = Some(told.clone());
+        self.limiter.pause_until(told.until);
+        drop(in_force);
+        let pause = told.until.saturating_duration_since(now);
+        emit(&Event::Paused { user_id, status: status.as_u16(), pause, told_by: &told.words });
+    }
+
+    /// The words to a pause that is in force; it may be one that nobody but the user has asked for.
+    pub(super) fn told_until(&self, until: Instant) -> Told {
+        let told = self.told.lock().clone().filter(|told| told.until == until);
+        told.unwrap_or(Told { until, words: "paused by the caller".to_owned() })
+    }
+}
+
+impl Told {
+    fn of(pause: &Pause) -> Told {
+        Told { until: pause.until, words: pause.told_by.to_string() }
+    }
+}
+
+/// `retry-after: 3600`
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
+}
