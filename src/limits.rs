@@ -187,6 +187,18 @@ impl Supply for Limits {
         Ok(())
     }
 
+    /// While a limit holds up the first in line it is not full, and so loses nothing: in all it cannot do so for longer
+    /// than it takes to bring all that could be wanted of it. The spacing behind a gate is no longer than that, and in
+    /// it a limit gets back what the one ahead took.
+    fn surely_by(&self, demands: usize, now: Instant) -> Option<Instant> {
+        let demands = u32::try_from(demands).ok()?;
+        let opens = self.opens_at().map_or(now, |opens| opens.max(now));
+        self.buckets.iter().try_fold(opens, |by, bucket| {
+            let full = bucket.due(bucket.burst()).saturating_duration_since(now);
+            by.checked_add(full)?.checked_add(bucket.span(bucket.burst()).checked_mul(demands)?)
+        })
+    }
+
     /// What the gate had held back is gone. While it is still closed, the next is the first to be let out.
     fn find_nobody_in_line(&mut self, now: Instant) {
         match &mut self.gate {

@@ -93,6 +93,10 @@ impl Supply for Count {
             _ => Err(None),
         }
     }
+
+    fn surely_by(&self, _: usize, _: Instant) -> Option<Instant> {
+        None
+    }
 }
 
 #[cfg(test)]

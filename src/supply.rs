@@ -21,6 +21,10 @@ pub(crate) trait Supply: Clone + Send + 'static {
     /// gives something back. What can never be had is never there.
     fn take(&mut self, demand: &Self::Demand, now: Instant) -> Result<(), Option<Due>>;
 
+    /// By when so many more demands, each as large as can be met, will certainly have been met; nothing if that cannot
+    /// be told. It may be far too late, but must be told at once, however many there are.
+    fn surely_by(&self, demands: usize, now: Instant) -> Option<Instant>;
+
     /// Somebody has arrived and found nobody in line. Told before it takes anything.
     fn find_nobody_in_line(&mut self, _now: Instant) {}
 }

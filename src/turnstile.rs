@@ -230,11 +230,13 @@ impl<S: Supply> State<S> {
 
     /// Whether someone who arrives now is certain to be served too late, everyone ahead counted.
     fn is_too_late(&self, demand: &S::Demand, deadline: Option<Instant>, now: Instant) -> bool {
-        deadline.is_some() && {
-            let mut forecast = Forecast::new(&self.supply, now);
-            self.queue.iter().for_each(|(_, ahead, _)| _ = forecast.is_too_late(ahead, None));
-            forecast.is_too_late(demand, deadline)
+        let surely_by = || self.supply.surely_by(self.queue.len() + 1, now);
+        if deadline.is_none_or(|deadline| surely_by().is_some_and(|by| by <= deadline)) {
+            return false;
         }
+        let mut forecast = Forecast::new(&self.supply, now);
+        self.queue.iter().for_each(|(_, ahead, _)| _ = forecast.is_too_late(ahead, None));
+        forecast.is_too_late(demand, deadline)
     }
 
     /// Gives those at the front of the queue what they want, as far as it is there. Invariant 3. Whose deadline has

@@ -36,7 +36,7 @@ enum Event {
 
 fn any_event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        10 => (any_cost(), prop::option::of(0..200_u64)).prop_map(|(cost, patience)| Event::Arrive(cost, patience)),
+        10 => (any_cost(), prop::option::of(0..200_u64)).prop_map(|(cost, time)| Event::Arrive(cost, time)),
         1 => any::<usize>().prop_map(Event::Leave),
         1 => (0..100_u64).prop_map(Event::Pause),
         1 => (0..3_usize, -3..9_i64).prop_map(|(limit, extra)| Event::Settle(limit, extra)),
@@ -113,8 +113,9 @@ struct Someone {
     cost: Cost,
     ticket: Ticket,
     waiter: Arc<Waiter<Limits>>,
-    /// Told when it arrived: to be asked whether it would be a nanosecond late, and whether it would be in time.
-    forecasts: Option<[Forecast<Limits>; 2]>,
+    /// Told when it arrived: to be asked whether it would be a nanosecond late, and whether it would be in time;
+    /// and by when it surely would.
+    forecasts: Option<([Forecast<Limits>; 2], Instant)>,
 }
 
 struct Scene {
@@ -164,7 +165,8 @@ impl Scene {
                     assert!(self.model.allows(&one.cost, now), "too early");
                     let earlier = now - nanos(1);
                     assert!(earlier < self.latest || !self.model.allows(&one.cost, earlier), "late");
-                    if let Some([mut late, mut in_time]) = one.forecasts {
+                    if let Some(([mut late, mut in_time], surely_by)) = one.forecasts {
+                        assert!(now <= surely_by);
                         assert!(late.is_too_late(&one.cost, Some(earlier)));
                         assert!(!in_time.is_too_late(&one.cost, Some(now)));
                     }
@@ -234,14 +236,16 @@ impl Scene {
                 self.line.iter().for_each(|ahead| _ = forecast.is_too_late(&ahead.cost, None));
                 forecast
             });
+            let surely_by = state.supply.surely_by(self.line.len() + 1, now).unwrap();
             let ticket = state.queue.join(*cost, waiter.clone());
-            self.line.push(Someone { cost: *cost, ticket, waiter, forecasts: Some(forecasts) });
+            let forecasts = Some((forecasts, surely_by));
+            self.line.push(Someone { cost: *cost, ticket, waiter, forecasts });
         }
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// In the order of arrival, as early as every limit and the spacing behind a pause allow, and never earlier; all of
     /// them before their deadlines, or told so when it can be known.
