@@ -35,7 +35,8 @@
 //! # What holds
 //!
 //! * **The bound.** In every window of length `w`, at most `burst + rate · w` requests are begun, exactly, on all
-//!   clones of a client and all their calls together. Every request on the wire pays: redirects and replays, too.
+//!   clones of a client and all their calls together. Every request on the wire pays: redirects, replays and retries,
+//!   too. With several [limits](Builder::limit), the bound of each holds.
 //! * **In flight.** Never more than [`max_in_flight`](Builder::max_in_flight) at the same time; the cap is used to
 //!   the full when the quota allows.
 //! * **In order.** Permit, then token, then request; both are handed out in the order of arrival.
@@ -50,6 +51,19 @@
 //! * **A cut body is never a success**: short of its length, inside a chunk, or ended by a reset, or by TLS without
 //!   `close_notify`.
 //!
+//! # When things go wrong
+//!
+//! Nothing is tried again unless it is asked for: the first failure is the answer. With [`retries`](Builder::retries),
+//! what another try can mend is tried again, each time in the same line and for the same price as everybody else, and
+//! only as often as a dying server can bear ([`RetryBudget`]). [`RetryPolicy`] has the tables.
+//!
+//! # What a server tells
+//!
+//! Half of a quota stands in a document; the other half comes with the answers, and is obeyed: a pause that the server
+//! asks for (`Retry-After` and its kin) is one pause for the whole client, and is kept before the server must ask, when
+//! it counts what is left. A pause longer than [`max_wait`](Builder::max_wait) fails at once. Nothing that a server
+//! says makes the client faster than it is set. [`obey_server(false)`](Builder::obey_server) turns a deaf ear.
+//!
 //! # What a server can still refuse
 //!
 //! A server that enforces the very same numbers exactly can see one request too many: when the first request of a
@@ -60,14 +74,20 @@
 //!
 //! | what | bound | setting |
 //! | --- | --- | --- |
-//! | requests in flight, threads of a call | 8 | [`max_in_flight`](Builder::max_in_flight), up to [`MAX_IN_FLIGHT`]; and one thread for the deadlines |
+//! | requests in flight, threads of a call | 8 | [`max_in_flight`](Builder::max_in_flight), up to [`MAX_IN_FLIGHT`]; and one thread for the deadlines, one more with retries |
 //! | ids pulled ahead; outcomes that wait | 8 for each thread, at most 64 | |
 //! | bytes of bodies that wait for the closure | 4 MiB, or one body that is larger; beside them, bodies up to 4 KiB, and one in the hands of each worker | |
 //! | a body, decoded | 10 MiB | [`max_body`](Builder::max_body) |
 //! | a response's head | 16 KiB ([`MAX_HEAD`]) | |
 //! | a line of a request's head | 8 KiB ([`MAX_REQUEST_LINE`]) | |
 //! | redirects for an id | 5 | [`max_redirects`](Builder::max_redirects) |
-//! | replays of a request on a stale connection | 1, idempotent methods only | |
+//! | replays of a request on a stale connection | 1, idempotent methods and those with a key only | |
+//! | tries of an id beyond the first | none | [`retries`](Builder::retries), up to [`RetryPolicy::MAX_RETRIES`] |
+//! | tries of a call beyond the first of each id | 100 + 10 % of the ids begun | [`retry_budget`](Builder::retry_budget) |
+//! | ids that wait to be tried again | 4 for each thread; beyond that no new id is taken | |
+//! | a pause that the server asks for | 2 min | [`max_wait`](Builder::max_wait) |
+//! | limits, costs | [`MAX_LIMITS`] | [`limit`](Builder::limit), [`cost`](Builder::cost) |
+//! | a connection's buffers | 12 KiB, and as large as large bodies need it, up to 88 KiB | |
 //! | one request | 10 s | [`timeout`](Builder::timeout) |
 //! | name and connect | 5 s | [`connect_timeout`](Builder::connect_timeout) |
 //! | idle connections | twice as many as requests in flight; none is used after 15 s, and the next request closes those | |
@@ -110,9 +130,11 @@
 //!
 //! [`FanOutClient`] checks its settings ([`Builder`]), and hands a call to the engine (`fan_out`): the caller's
 //! thread feeds ids and delivers outcomes, workers do what `fetch` says: a permit and a token (`quota`), a request
-//! (`request`), an exchange (`transport`, the only place that knows how ureq works). Whatever a worker is blocked in
-//! stands on three files: `turnstile` (a line of threads), `tether` (a worker and the socket it is blocked in) and
-//! `cancel` (who stops whom). At the bottom lies arithmetic: `bucket` and `rate`.
+//! (`request`), an exchange (`transport`, the only place that knows how ureq works), and perhaps another try (`retry`).
+//! Whatever a worker is blocked in stands on three files: `turnstile` (a line of threads), `tether` (a worker and the
+//! socket it is blocked in) and `cancel` (who stops whom). At the bottom lies what only computes: `limits` over
+//! `bucket` and `rate`, `retry`, `advice` (what an answer says of the server's limits) and `adaptive` (what a server
+//! allows that does not say).
 //!
 //! # Platforms and versions
 //!

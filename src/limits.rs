@@ -20,8 +20,8 @@
 //! The spacing ends when somebody arrives after the pause and finds nobody in line. Then what the buckets hold can be
 //! had at once again: no limit has lost its burst by the pause.
 //!
-//! A pause that would last longer than [`max_pause`](Limits::set_max_pause) is in force like any other, but nobody waits
-//! for its end: who is in line, and who comes, is told so at once, until what is left of it is short enough.
+//! A pause that would last longer than [`max_pause`](Limits::set_max_pause) is in force like any other, but nobody
+//! waits for its end: who is in line, and who comes, is told so at once, until what is left of it is short enough.
 //!
 //! Spacing only ever delays: it is one more condition beside the buckets', and the bound does not depend on it.
 

@@ -10,8 +10,9 @@
 //!    longest of those asked for. Then the windows do not count, however they end; a full window may end much later
 //!    than the next request is due (throttled/throttled#55), and the IETF's draft says so: "MUST take precedence".
 //! 2. **The windows that are spent**, on a refusal for a limit without such a wait: the latest of their ends.
-//! 3. **An end without a count**, on a 429 where no window is spent: the latest of those.
-//! 4. **GitHub's minute**: its secondary limit tells nothing, and its documentation asks for a minute at least.
+//! 3. **GitHub's minute**: its secondary limit tells nothing, and its documentation asks for a minute at least.
+//! 4. **An end without a count**, on a 429: the latest of those. A window of which something is left does not explain a
+//!    refusal, and its end may be an hour away.
 //! 5. Nothing: how long to back off is then for the retry policy to say.
 //!
 //! [`Advice::pause_before_refusal`] looks at the windows of any answer but those of rule 1.
@@ -157,8 +158,8 @@ impl Window {
     }
 }
 
-/// Whether an answer says nothing of limits, as nearly all do: a success, none of whose headers could. Every header that
-/// counts has `limit` in its name.
+/// Whether an answer says nothing of limits, as nearly all do: a success, none of whose headers could. Every header
+/// that counts has `limit` in its name.
 pub(crate) fn is_silent(status: StatusCode, headers: &HeaderMap) -> bool {
     status.is_success() && !headers.keys().any(|name| name.as_str().contains("limit"))
 }
@@ -184,13 +185,13 @@ fn windows(headers: &HeaderMap, moment: &Moment) -> (Vec<Window>, bool) {
 
 /// The rules 3 and 4.
 fn without_count(answer: &Answer<'_>, moment: &Moment) -> Option<Pause> {
-    if answer.status == StatusCode::TOO_MANY_REQUESTS {
-        if let Some(told) = counts::end_without_count(answer.headers, moment) {
-            return moment.pause(&told);
-        }
-    }
     let minute = Told { wait: Duration::from_secs(60), by: Source::GitHub };
-    vendors::is_github_secondary(answer).then(|| moment.pause(&minute)).flatten()
+    let told = if vendors::is_github_secondary(answer) {
+        minute
+    } else {
+        counts::end_without_count(answer.headers, moment)?
+    };
+    moment.pause(&told)
 }
 
 /// A wait, and who told it.

@@ -62,8 +62,9 @@ pub const MAX_IN_FLIGHT: usize = 1_024;
 
 /// How a client begins.
 impl FanOutClient {
-    /// Begins a client that requests `url` with `{id}` filled in, by GET unless a [`method`](Builder::method) is set. `{id}` may stand in the path or the query, more than
-    /// once; an id is percent-encoded, and so one segment or one value, whatever it holds.
+    /// Begins a client that requests `url` with `{id}` filled in, by GET unless a [`method`](Builder::method) is set.
+    /// `{id}` may stand in the path or the query, more than once; an id is percent-encoded, and so one segment or one
+    /// value, whatever it holds.
     pub fn builder(url: impl Into<String>) -> Builder {
         Builder::new(Requests::Url(url.into()))
     }
@@ -184,8 +185,8 @@ impl Builder {
         self
     }
 
-    /// The longest pause asked for by the server that is waited for. At a longer one the run fails at once, with an error
-    /// of the kind [`LongPause`](crate::ErrorKind::LongPause) that tells the server's words. Defaults to 2 min.
+    /// The longest pause asked for by the server that is waited for. At a longer one the run fails at once, with an
+    /// error of the kind [`LongPause`](crate::ErrorKind::LongPause) that tells the server's words. Defaults to 2 min.
     pub fn max_wait(mut self, max_wait: Duration) -> Builder {
         self.max_wait = max_wait;
         self
@@ -193,7 +194,8 @@ impl Builder {
 
     /// Whether to find out what the server allows where that is less than what is set here: its refusals lower the rate
     /// (of the first limit), or the number of requests in flight, and its acceptance raises them again, never above
-    /// what is set. Meant for servers that do not tell; goes well with [`retries`](Builder::retries). Defaults to false.
+    /// what is set. Meant for servers that do not tell; goes well with [`retries`](Builder::retries). Defaults to
+    /// false.
     pub fn adaptive(mut self, adaptive: bool) -> Builder {
         self.adaptive = adaptive;
         self
@@ -241,8 +243,9 @@ impl Builder {
         self
     }
 
-    /// A header of every request. `{id}` in its value is filled in as it is, if the URL is a template. A name may be given more than once; of `User-Agent` the last one stays, in place of
-    /// [`user_agent`](Builder::user_agent). What frames a body (`Content-Length`, `Transfer-Encoding`) is refused.
+    /// A header of every request. `{id}` in its value is filled in as it is, if the URL is a template. A name may be
+    /// given more than once; of `User-Agent` the last one stays, in place of [`user_agent`](Builder::user_agent). What
+    /// frames a body (`Content-Length`, `Transfer-Encoding`) is refused.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Builder {
         self.headers.push((name.into(), value.into()));
         self

@@ -212,7 +212,8 @@ pub(super) const CASES: &[Case] = &[
         told: "rate | 75s x-ratelimit-reset | 0/100 in 75s | 75s x-ratelimit-reset",
     },
     Case {
-        source: "names: https://developer.atlassian.com/cloud/jira/platform/build-an-app-that-respects-rate-limits/",
+        source: "names: https://developer.atlassian.com/cloud/jira/platform/\
+                 build-an-app-that-respects-rate-limits/",
         status: 429,
         clock: WRONG,
         headers: "Retry-After: 5

@@ -116,6 +116,7 @@ fn a_malformed_item_takes_nothing_else_with_it() {
     let cases = [
         (r#"ratelimit: "a";r=0;t=5, "b"#, " |  | 0 in 5s | 5s ratelimit"),
         (r#"ratelimit: ,;,"#, " |  |  | "),
+        (r#"ratelimit: "over";r=0;t=0"#, " |  |  | "),
         (r#"ratelimit: "a";r;t=5"#, " |  |  | "),
         (r#"ratelimit: "a";r=1;t=-5"#, " |  |  | "),
         (r#"ratelimit: "a";r=1;t"#, " |  |  | "),

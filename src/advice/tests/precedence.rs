@@ -99,12 +99,12 @@ fn an_end_whose_count_can_be_read_does_not_stand_alone() {
 }
 
 #[test]
-fn githubs_minute_comes_last() {
+fn githubs_minute_comes_after_what_is_asked_for_and_what_is_spent() {
     const GITHUB: &str = "x-github-request-id: 1";
     is(429, GITHUB, "unknown | 60s github |  | ");
     is(403, &format!("{GITHUB}\ngh-limited-by: x"), "unknown | 60s github |  | ");
     is(429, &format!("{GITHUB}\nretry-after: 3"), "unknown | 3s retry-after |  | ");
-    is(429, &format!("{GITHUB}\nx-ratelimit-reset: 3"), "unknown | 3s x-ratelimit-reset |  | ");
+    is(429, &format!("{GITHUB}\nx-ratelimit-reset: 3"), "unknown | 60s github |  | ");
     is(
         403,
         &format!("{GITHUB}\nx-ratelimit-remaining: 0\nx-ratelimit-reset: 3"),

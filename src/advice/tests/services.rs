@@ -214,7 +214,8 @@ pub(super) const CASES: &[Case] = &[
             x-app-limit-24hour-limit: 50
             x-app-limit-24hour-remaining: 0
             x-app-limit-24hour-reset: 1700086400",
-        told: "rate | 86400s x-app-limit-24hour-reset | 899/900 in 900s, 0/50 in 86400s | 86400s x-app-limit-24hour-reset",
+        told: "rate | 86400s x-app-limit-24hour-reset | 899/900 in 900s, 0/50 in 86400s | \
+               86400s x-app-limit-24hour-reset",
     },
     Case {
         source: "names: https://github.com/ryanmcgrath/twython/pull/313",

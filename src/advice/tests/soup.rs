@@ -124,7 +124,10 @@ proptest! {
     }
 
     #[test]
-    fn a_wait_for_a_date_is_never_cut_short(seconds in 1..100_000_u64, clock in 1_000_000_000..4_000_000_000_u64) {
+    fn a_wait_for_a_date_is_never_cut_short(
+        seconds in 1..100_000_u64,
+        clock in 1_000_000_000..4_000_000_000_u64,
+    ) {
         let came_at = Instant::now();
         let headers = parsed(&format!("x-ratelimit-remaining: 0\nx-ratelimit-reset: {}", clock + seconds));
         let pause = read(429, clock, &headers, b"", came_at).pause;

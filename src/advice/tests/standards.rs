@@ -230,7 +230,8 @@ pub(super) const CASES: &[Case] = &[
         told: " |  | 50 in 30s | ",
     },
     Case {
-        source: "https://developers.cloudflare.com/changelog/post/2026-03-12-retry-after-header-for-1xxx-errors",
+        source: "https://developers.cloudflare.com/changelog/post/\
+                 2026-03-12-retry-after-header-for-1xxx-errors",
         status: 429,
         clock: WRONG,
         headers: "Retry-After: 30",
@@ -249,7 +250,8 @@ pub(super) const CASES: &[Case] = &[
         told: "rate | 1s retry-after | 0/6 in 6s | ",
     },
     Case {
-        source: "names: https://github.com/traefik/traefik/blob/master/pkg/middlewares/ratelimiter/rate_limiter.go",
+        source: "names: https://github.com/traefik/traefik/blob/master/\
+                 pkg/middlewares/ratelimiter/rate_limiter.go",
         status: 429,
         clock: WRONG,
         headers: "Retry-After: 2
