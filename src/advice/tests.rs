@@ -80,6 +80,8 @@ fn check(cases: &[Case]) {
     for Case { source, status, clock, headers, told: expected } in cases {
         assert!(source.contains("https://"), "{source}");
         assert_eq!(told(*status, *clock, headers, ""), *expected, "{source}\n{status}\n{headers}");
+        let is_silent = is_silent(StatusCode::from_u16(*status).unwrap(), &parsed(headers));
+        assert!(!is_silent || *expected == " |  |  | ", "{source}\n{headers}");
     }
 }
 
