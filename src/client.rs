@@ -203,6 +203,7 @@ impl FanOutClient {
             workers: *max_in_flight,
             keep_going: *keep_going,
             retries: fetcher.retry.retries() > 0,
+            clock: fetcher.quota.clock().clone(),
             spawner: Spawner::default(),
         };
         let run = fetcher.run();

@@ -9,6 +9,14 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, MutexGuard};
 
+#[cfg(any(test, feature = "test-kit"))]
+pub(crate) use crate::virtual_clock::Busy;
+
+/// On the system's clock it makes no difference.
+#[cfg(not(any(test, feature = "test-kit")))]
+#[derive(Default)]
+pub(crate) struct Busy(());
+
 /// The longest that the head of a line spins, and it alone: see [`Clock::wait_sharply`].
 pub(crate) const HEAD_SPIN: Duration = Duration::from_micros(50);
 
@@ -24,6 +32,9 @@ pub(crate) enum Clock {
     /// Stands still until a test moves it. A wait lasts until it is notified.
     #[cfg(test)]
     Manual(std::sync::Arc<parking_lot::Mutex<Instant>>),
+    /// Jumps to the next instant for which anybody waits.
+    #[cfg(any(test, feature = "test-kit"))]
+    Virtual(crate::virtual_clock::VirtualClock),
 }
 
 impl Clock {
@@ -32,6 +43,17 @@ impl Clock {
             Clock::System => Instant::now(),
             #[cfg(test)]
             Clock::Manual(now) => *now.lock(),
+            #[cfg(any(test, feature = "test-kit"))]
+            Clock::Virtual(clock) => clock.now(),
+        }
+    }
+
+    /// Says that this thread is at something, until what is returned is dropped: a virtual clock stands still.
+    pub(crate) fn busy(&self) -> Busy {
+        match self {
+            #[cfg(any(test, feature = "test-kit"))]
+            Clock::Virtual(clock) => clock.busy(),
+            _ => Busy::default(),
         }
     }
 
@@ -42,6 +64,8 @@ impl Clock {
             (Clock::System, Some(until)) => {
                 condvar.wait_until(guard, until);
             }
+            #[cfg(any(test, feature = "test-kit"))]
+            (Clock::Virtual(clock), until) => clock.wait(condvar, guard, until),
             _ => condvar.wait(guard),
         }
     }
@@ -54,7 +78,7 @@ impl Clock {
     pub(crate) fn wait_sharply<T>(&self, condvar: &Condvar, guard: &mut MutexGuard<'_, T>, until: Instant) {
         let left = until.saturating_duration_since(self.now());
         if !matches!(self, Clock::System) {
-            condvar.wait(guard);
+            self.wait(condvar, guard, Some(until));
         } else if left <= HEAD_SPIN {
             MutexGuard::unlocked(guard, || {
                 while Instant::now() < until {
@@ -78,7 +102,7 @@ impl Clock {
     /// Moves a manual clock. Whoever waits by it must be notified by the test.
     pub(crate) fn advance(&self, by: std::time::Duration) {
         match self {
-            Clock::System => panic!("the system's clock cannot be moved"),
+            Clock::System | Clock::Virtual(_) => panic!("this clock cannot be moved"),
             Clock::Manual(now) => *now.lock() += by,
         }
     }

@@ -165,6 +165,8 @@ mod clock;
 mod queue;
 mod tether;
 mod turnstile;
+#[cfg(any(test, feature = "test-kit"))]
+mod virtual_clock;
 mod watchdog;
 
 mod adaptive;
@@ -192,6 +194,8 @@ pub use rate_limiter::{AcquireError, RateLimiter};
 pub use request::{IntoBody, IntoRequest, MAX_REQUEST_LINE, encode};
 pub use retry::{RetryBudget, RetryPolicy};
 pub use transport::MAX_HEAD;
+#[cfg(feature = "test-kit")]
+pub use virtual_clock::VirtualClock;
 
 /// The crate of the channel that [`fetch_each_received`](FanOutClient::fetch_each_received) takes.
 pub use crossbeam_channel;

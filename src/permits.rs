@@ -28,7 +28,11 @@ pub(crate) struct Permit {
 
 impl Permits {
     pub(crate) fn new(total: u32) -> Permits {
-        Permits { turnstile: Turnstile::new(Count { total, held: 0 }, Clock::default()), most: total }
+        Permits::with_clock(total, Clock::default())
+    }
+
+    pub(crate) fn with_clock(total: u32, clock: Clock) -> Permits {
+        Permits { turnstile: Turnstile::new(Count { total, held: 0 }, clock), most: total }
     }
 
     /// Waits for permits. All there are is the most that one can have: whoever wants more waits for all.

@@ -23,6 +23,7 @@ impl Builder {
             reserve: self.reserve,
             max_wait: self.max_wait,
             adaptive: self.adaptive,
+            clock: self.clock.clone(),
         };
         Ok(Quota::new(self.limiter()?, settings))
     }
@@ -51,7 +52,7 @@ impl Builder {
         let all: Vec<Limit> =
             [Limit::new(self.rate, burst)].into_iter().chain(self.limits.iter().copied()).collect();
         let too_many = |invalid| BuildError::new("limit", format!("one of {}", all.len()), invalid);
-        RateLimiter::with_limits(&all).map_err(too_many)
+        RateLimiter::with_clock(&all, self.clock.clone()).map_err(too_many)
     }
 
     pub(super) fn http_settings(&self) -> Result<HttpSettings, BuildError> {

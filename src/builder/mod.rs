@@ -10,6 +10,7 @@ use std::time::Duration;
 use ureq::http::Method;
 
 use crate::client::FanOutClient;
+use crate::clock::Clock;
 use crate::cost::Cost;
 use crate::error::BuildError;
 use crate::fetch::Fetcher;
@@ -33,6 +34,7 @@ pub struct Builder {
     reserve: u64,
     max_wait: Duration,
     adaptive: bool,
+    clock: Clock,
     timeout: Duration,
     connect_timeout: Duration,
     stall_timeout: Option<Duration>,
@@ -105,6 +107,7 @@ impl Builder {
             reserve: 0,
             max_wait: Duration::from_secs(120),
             adaptive: false,
+            clock: Clock::default(),
             timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(5),
             stall_timeout: None,
@@ -198,6 +201,13 @@ impl Builder {
     /// false.
     pub fn adaptive(mut self, adaptive: bool) -> Builder {
         self.adaptive = adaptive;
+        self
+    }
+
+    /// Keeps limits, pauses and retries by a clock that does not wait: see [`VirtualClock`](crate::VirtualClock).
+    #[cfg(feature = "test-kit")]
+    pub fn virtual_clock(mut self, clock: &crate::VirtualClock) -> Builder {
+        self.clock = Clock::Virtual(clock.clone());
         self
     }
 

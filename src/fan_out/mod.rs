@@ -96,6 +96,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) keep_going: bool,
     /// Whether the work may ask for an id to come again.
     pub(crate) retries: bool,
+    /// By which it comes again.
+    pub(crate) clock: Clock,
     pub(crate) spawner: Spawner,
 }
 
@@ -119,7 +121,7 @@ where
     F: FnMut(Outcome<I>) -> Result<(), E>,
 {
     let call = Call::of(plan);
-    let parking = plan.retries.then(|| Parking::new(plan.workers, Clock::default(), &call.cancel));
+    let parking = plan.retries.then(|| Parking::new(plan.workers, plan.clock.clone(), &call.cancel));
     let ended = thread::scope(|scope| {
         // Dropped on the way out, whichever it is, and before the scope joins its threads.
         let _stop = StopOnDrop(&call, parking.as_ref());

@@ -25,7 +25,14 @@ where
 }
 
 fn plan(cancel: &CancelToken, workers: usize) -> Plan<'_> {
-    Plan { cancel, workers, keep_going: false, retries: false, spawner: Spawner::default() }
+    Plan {
+        cancel,
+        workers,
+        keep_going: false,
+        retries: false,
+        clock: Clock::default(),
+        spawner: Spawner::default(),
+    }
 }
 
 fn fetched<I>(id: I, body: usize) -> Outcome<I> {

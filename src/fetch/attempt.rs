@@ -79,7 +79,7 @@ impl<'a, 'w> Attempt<'a, 'w> {
                 Err(error) => return (Err(error), None),
             },
         };
-        let since = Instant::now();
+        let since = self.now();
         match self.fetcher.quota.enter(self.worker.cancel) {
             Ok(in_flight) => (self.send(request, &in_flight, since), Some(in_flight)),
             Err(stopped) => (Err(self.stopped(stopped, since, "an in-flight permit")), None),
@@ -109,12 +109,12 @@ impl<'a, 'w> Attempt<'a, 'w> {
                 Next::Replay => connection = Connection::Fresh,
                 Next::Hop(next) => (hop, connection) = (Some(next), Connection::Any),
             }
-            since = Instant::now();
+            since = self.now();
         }
     }
 
     fn stopped(&mut self, stopped: Stopped, since: Instant, what: &str) -> Error {
-        self.times.waited += since.elapsed();
+        self.times.waited += self.now().saturating_duration_since(since);
         match stopped {
             Stopped::Cancelled => {
                 Error::new(ErrorKind::Cancelled, format!("cancelled while waiting for {what}"))
@@ -126,6 +126,10 @@ impl<'a, 'w> Attempt<'a, 'w> {
         }
     }
 
+    fn now(&self) -> Instant {
+        self.fetcher.quota.clock().now()
+    }
+
     fn denied(&mut self, denied: Denied, since: Instant) -> Error {
         match denied {
             Denied::Stopped(stopped) => self.stopped(stopped, since, "a token"),
@@ -134,8 +138,9 @@ impl<'a, 'w> Attempt<'a, 'w> {
                 Error::new(ErrorKind::InvalidId, text)
             }
             Denied::LongPause(told) => {
-                self.times.waited += since.elapsed();
-                let left = told.until.saturating_duration_since(Instant::now());
+                let now = self.now();
+                self.times.waited += now.saturating_duration_since(since);
+                let left = told.until.saturating_duration_since(now);
                 let (seconds, most) = (left.as_secs().saturating_add(1), self.fetcher.quota.max_wait());
                 let text = format!(
                     "the server asks for a pause of {seconds} s ({told}), and at most {most:?} is waited for"

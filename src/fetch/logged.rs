@@ -1,6 +1,6 @@
 //! What the log says of a try.
 
-use std::time::Instant;
+use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Sent};
 use crate::events::{Event, emit};
@@ -9,8 +9,8 @@ use crate::outcome::{Response, Times};
 /// What is to be logged when everything that must not wait for a logger has been done.
 pub(super) enum Logged {
     Done(u16),
-    /// And when it will be tried again, if it will.
-    Failed(Failure, Option<Instant>),
+    /// And in what time it will be tried again, if it will.
+    Failed(Failure, Option<Duration>),
     /// What was cut off because another one failed is no event of its own.
     Nothing,
 }
@@ -30,16 +30,15 @@ impl Logged {
         }
     }
 
-    pub(super) fn retried(error: &Error, due: Instant) -> Logged {
-        Logged::Failed(Failure::of(error), Some(due))
+    pub(super) fn retried(error: &Error, retry_in: Duration) -> Logged {
+        Logged::Failed(Failure::of(error), Some(retry_in))
     }
 
     pub(super) fn emit(self, user_id: &str, attempt: u32, times: Times) {
         let (latency, wait) = (times.latency, times.waited);
         match self {
             Logged::Done(status) => emit(&Event::RequestDone { user_id, attempt, status, latency, wait }),
-            Logged::Failed(Failure { status, kind, sent }, due) => {
-                let retry_in = due.map(|due| due.saturating_duration_since(Instant::now()));
+            Logged::Failed(Failure { status, kind, sent }, retry_in) => {
                 emit(&Event::RequestFailed { user_id, attempt, status, kind, sent, latency, wait, retry_in });
             }
             Logged::Nothing => {}

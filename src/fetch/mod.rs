@@ -66,6 +66,7 @@ impl<'a, I: Display> Work<I> for Run<'a> {
         Job { id, mut tries }: Job<I, Tries<'a>>,
         worker: &Worker<'_>,
     ) -> (Step<I, Tries<'a>>, impl FnOnce()) {
+        let _busy = self.fetcher.quota.clock().busy();
         let text = id.to_string();
         if tries.number == 0 {
             self.budget.start_id();
@@ -78,7 +79,8 @@ impl<'a, I: Display> Work<I> for Run<'a> {
         let result = result.map_err(|error| error.about(&text, number).sent_at_least(sent));
         let (step, logged) = match result.map_err(|error| self.retry(error, &tries, &answered, worker)) {
             Err((error, Some(due))) => {
-                let logged = Logged::retried(&error, due);
+                let retry_in = due.saturating_duration_since(self.fetcher.quota.clock().now());
+                let logged = Logged::retried(&error, retry_in);
                 tries.earlier.push(error);
                 (Step::Again(Job { id, tries }, due), logged)
             }
@@ -118,7 +120,7 @@ impl<'a> Run<'a> {
             tries.request.as_ref().is_some_and(|request| is_repeatable(&request.method, &request.headers));
         let attempt = retry::Attempt {
             number: tries.number,
-            now: Instant::now(),
+            now: self.fetcher.quota.clock().now(),
             told: answered.told.as_ref().map(|told| told.until),
             random: self.random.draw(),
         };
@@ -137,6 +139,6 @@ impl<'a> Run<'a> {
     }
 
     fn is_too_long(&self, told: &Told) -> bool {
-        told.until.saturating_duration_since(Instant::now()) > self.fetcher.quota.max_wait()
+        told.until.saturating_duration_since(self.fetcher.quota.clock().now()) > self.fetcher.quota.max_wait()
     }
 }

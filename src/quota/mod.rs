@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 
 use crate::adaptive::{Adaptive, Change, Ticket, Why};
 use crate::cancel::{CancelToken, Stopped};
+use crate::clock::Clock;
 use crate::cost::Cost;
 use crate::permits::{Permit, Permits};
 use crate::rate_limiter::{AcquireError, RateLimiter};
@@ -46,6 +47,8 @@ pub(crate) struct Settings {
     /// The longest pause of the server's that is waited for.
     pub(crate) max_wait: Duration,
     pub(crate) adaptive: bool,
+    /// The limiter's.
+    pub(crate) clock: Clock,
 }
 
 /// The right to have one request in flight. Every request still needs its token.
@@ -76,7 +79,7 @@ impl Quota {
             settings.adaptive.then(|| Mutex::new(Adaptive::new(limiter.rate(), settings.max_in_flight)));
         Quota {
             limiter,
-            permits: Permits::new(settings.max_in_flight),
+            permits: Permits::with_clock(settings.max_in_flight, settings.clock.clone()),
             settings,
             adaptive,
             told: Mutex::default(),
@@ -145,6 +148,11 @@ impl Quota {
 
     pub(crate) fn in_flight(&self) -> u32 {
         self.permits.held()
+    }
+
+    /// The clock by which all that is waited for here comes.
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.settings.clock
     }
 
     pub(crate) fn max_wait(&self) -> Duration {

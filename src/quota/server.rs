@@ -44,7 +44,7 @@ impl Quota {
             self.adapt(token, None);
             return Answered::default();
         }
-        let (came_at, wall_clock) = (Instant::now(), SystemTime::now());
+        let (came_at, wall_clock) = (self.settings.clock.now(), SystemTime::now());
         let advice = Advice::read(&Answer { status, headers, body: &[], came_at, wall_clock });
         self.adapt(
             token,

@@ -25,6 +25,8 @@ mod server_limits;
 mod logging;
 mod peers;
 mod tidy;
+#[cfg(feature = "test-kit")]
+mod virtual_time;
 
 #[cfg(feature = "cli")]
 mod cli;

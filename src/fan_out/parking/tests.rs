@@ -122,7 +122,14 @@ fn outcome(id: usize, worker: &Worker<'_>) -> Outcome<usize> {
 }
 
 fn plan(cancel: &CancelToken, workers: usize) -> Plan<'_> {
-    Plan { cancel, workers, keep_going: false, retries: true, spawner: Spawner::default() }
+    Plan {
+        cancel,
+        workers,
+        keep_going: false,
+        retries: true,
+        clock: Clock::default(),
+        spawner: Spawner::default(),
+    }
 }
 
 fn run(
