@@ -134,7 +134,21 @@ pub(crate) struct GetArgs {
     #[arg(long, allow_hyphen_values = true, value_name = "DUR", help_heading = "Requests")]
     pub(crate) stall_timeout: Option<String>,
 
-    /// Send this header with each request, but not to another origin; repeatable
+    /// Send this method [default: GET]
+    ///
+    /// In capitals, as servers know it. A redirect may make a GET of a POST, as everywhere.
+    #[arg(short = 'X', long, allow_hyphen_values = true, value_name = "M", help_heading = "Requests")]
+    pub(crate) method: Option<String>,
+
+    /// Send this body with each request, {id} filled in; @FILE for the bytes of a file [default: none]
+    ///
+    /// Wants a --method. {id} is filled in as it is: what an id must not hold there (a quote, in JSON) is for you
+    /// to know. Up to 1 MiB, and not from standard input, which is for the ids. No Content-Type goes with it
+    /// unless --header names one.
+    #[arg(short, long, allow_hyphen_values = true, value_name = "S|@FILE", help_heading = "Requests")]
+    pub(crate) data: Option<String>,
+
+    /// Send this header with each request, {id} filled in, but not to another origin; repeatable
     ///
     /// 'User-Agent: NAME' replaces fanout's own.
     #[arg(short = 'H', long, value_name = "NAME: VALUE", help_heading = "Requests")]

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
+use fanout::http::Method;
 use fanout::{CancelToken, FanOutClient, Rate};
 
 use crate::cli::DemoArgs;
@@ -50,7 +51,7 @@ pub(crate) fn demo(args: &DemoArgs, screen: &Screen) -> Result<Exit, UsageError>
         quota,
         max_in_flight: MAX_IN_FLIGHT,
         keep_going: false,
-        place: Place::of(&server.url()),
+        place: Place::of(&server.url(), Method::GET),
         progress: Style::choose(args.progress, false),
     };
     let outbox = Arc::new(Outbox::new(MAX_IN_FLIGHT));

@@ -1,10 +1,11 @@
 //! What an error of a request says: on standard error after the id, and in a record, which has the id already.
 //!
-//! The library says what was being done and what came back. Here the URL is added to a status, since that is
+//! The library says what was being done and what came back. Here method and URL are added to a status, since they are
 //! what most often turns out to be wrong with one, and a hint to what the tool's options can do about it.
 
 use std::error::Error as StdError;
 
+use fanout::http::Method;
 use fanout::{Error, ErrorKind};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -14,22 +15,28 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 /// So many characters of an id, or of a header of the server's, are shown.
 const SHOWN: usize = 64;
 
-/// Where the ids are asked for: the URL without what may be secret, its userinfo and its query.
+/// What is asked for the ids, and where: the method, and the URL without what may be secret, its userinfo and its
+/// query.
 #[derive(Clone, Debug)]
-pub(crate) struct Place(String);
+pub(crate) struct Place {
+    method: Method,
+    url: String,
+}
 
 impl Place {
     /// Of a URL that the library has taken.
-    pub(crate) fn of(url: &str) -> Place {
+    pub(crate) fn of(url: &str, method: Method) -> Place {
         let url = url.split(['?', '#']).next().unwrap_or_default();
         let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let host = authority.rsplit('@').next().unwrap_or_default();
-        Place(format!("{scheme}://{host}{path}"))
+        Place { method, url: format!("{scheme}://{host}{path}") }
     }
 
-    fn url(&self, id: &str) -> String {
-        self.0.replace("{id}", &shortened(&utf8_percent_encode(id, RESERVED).to_string()))
+    /// `GET http://localhost/7`, which is where redirects, if there were some, began.
+    fn request(&self, id: &str) -> String {
+        let id = shortened(&utf8_percent_encode(id, RESERVED).to_string());
+        format!("{} {}", self.method, self.url.replace("{id}", &id))
     }
 
     /// `id 7: the server answered 404 Not Found (GET http://localhost/7)`, on one line that is not too long.
@@ -52,7 +59,7 @@ impl Place {
             if let Some(after) = retry_after(error) {
                 text += &format!(", Retry-After: {}", shortened(after));
             }
-            text += &format!(" (GET {})", self.url(id));
+            text += &format!(" ({})", self.request(id));
         } else if let Some(hint) = hint(&text) {
             text += &format!(" ({hint})");
         }
@@ -110,7 +117,7 @@ mod tests {
             ("https://h?id={id}", "https://h"),
             ("http://h/@me/{id}", "http://h/@me/a%2Fb"),
         ] {
-            assert_eq!(Place::of(url).url("a/b"), shown);
+            assert_eq!(Place::of(url, Method::PUT).request("a/b"), format!("PUT {shown}"));
         }
     }
 

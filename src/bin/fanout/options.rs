@@ -1,13 +1,13 @@
 //! Turns the command line into checked values, once. What comes out of here can be carried out, as far as
 //! that can be known without sending anything.
 
-use std::fs;
+mod client;
+
 use std::io::{self, IsTerminal};
-use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use fanout::{BuildError, FanOutClient, MAX_IN_FLIGHT};
+use fanout::{FanOutClient, MAX_IN_FLIGHT};
 
 use crate::cli::{GetArgs, PaceArgs, ProgressWhen, ServeArgs, TalkArgs};
 use crate::exit::UsageError;
@@ -17,8 +17,7 @@ use crate::output::Output;
 use crate::quota::Quota;
 use crate::serve::Settings;
 use crate::streams::{self, FileId};
-use crate::values::statuses::Statuses;
-use crate::values::{duration, rate, request, size, whole};
+use crate::values::{duration, rate, whole};
 
 /// What `fanout get` is to do.
 pub(crate) struct GetOptions {
@@ -39,7 +38,8 @@ impl GetOptions {
     pub(crate) fn check(args: GetArgs) -> Result<GetOptions, UsageError> {
         let (quota, max_in_flight) = pace(&args.pace)?;
         let deadline = optional("deadline", args.deadline.as_deref(), duration::parse)?;
-        let client = client(&args, quota, max_in_flight)?;
+        let method = client::method(&args)?;
+        let client = client::client(&args, quota, max_in_flight)?;
         let mut ids = ids(&args)?;
         let output_path = args.output.as_deref().filter(|path| *path != Path::new("-"));
         refuse_input_as_output(&ids, output_path)?;
@@ -59,7 +59,7 @@ impl GetOptions {
             max_in_flight,
             deadline,
             keep_going: args.keep_going,
-            place: Place::of(&args.url),
+            place: Place::of(&args.url, method),
             progress: args.progress,
             talk: args.talk,
         })
@@ -106,59 +106,6 @@ fn quota(rate: &str, burst: Option<&str>) -> Result<Quota, UsageError> {
         burst => burst,
     })?;
     Ok(Quota::new(rate, burst))
-}
-
-fn client(args: &GetArgs, quota: Quota, max_in_flight: usize) -> Result<FanOutClient, UsageError> {
-    let statuses = value("ok", &args.ok, Statuses::parse)?;
-    let mut builder = FanOutClient::builder(&args.url)
-        .rate(quota.rate)
-        .burst(quota.burst)
-        .max_in_flight(max_in_flight)
-        .timeout(value("timeout", &args.timeout, duration::parse)?)
-        .connect_timeout(value("connect-timeout", &args.connect_timeout, duration::parse)?)
-        .stall_timeout(optional("stall-timeout", args.stall_timeout.as_deref(), duration::parse)?)
-        .max_redirects(value("max-redirects", &args.max_redirects, |text| whole(text, 0..=u32::MAX))?)
-        .max_body(value("max-body", &args.max_body, size::parse)?)
-        .user_agent(concat!("fanout/", env!("CARGO_PKG_VERSION")))
-        .accept_status(move |status| statuses.contains(status))
-        .keep_going(args.keep_going);
-    for text in &args.header {
-        // Without the value: it may be a secret.
-        let (name, value) =
-            request::header(text).map_err(|error| UsageError::new(format!("--header: {error}")))?;
-        builder = match name.eq_ignore_ascii_case("user-agent") {
-            true => builder.user_agent(value),
-            false => builder.header(name, value),
-        };
-    }
-    for (host, addresses) in resolved(&args.resolve)? {
-        builder = builder.resolve(host, addresses);
-    }
-    if let Some(path) = &args.cacert {
-        let certificates = fs::read(path).map_err(|error| {
-            UsageError::new(format!("--cacert {}: cannot read it: {error}", path.display()))
-        })?;
-        builder = builder.root_certificates_pem(certificates);
-    }
-    builder.build().map_err(|error| in_our_words(&error, args.cacert.as_deref()))
-}
-
-/// The library names its settings (`burst is 0: …`); here they are options, in the form of [`value`].
-fn in_our_words(error: &BuildError, cacert: Option<&Path>) -> UsageError {
-    let (setting, text) = (error.setting(), error.to_string());
-    let what = text.strip_prefix(setting).unwrap_or(&text);
-    let what = what.strip_prefix(" is ").unwrap_or(what);
-    UsageError::new(match (setting, cacert) {
-        ("url", _) => format!("URL {what}"),
-        ("root_certificates_pem", Some(path)) => {
-            format!("--cacert {}: {}", path.display(), what.trim_start_matches("not usable: "))
-        }
-        _ => format!("--{} {what}", setting.replace('_', "-")),
-    })
-}
-
-fn resolved(texts: &[String]) -> Result<Vec<(String, Vec<SocketAddr>)>, UsageError> {
-    texts.iter().map(|text| value("resolve", text, request::resolve)).collect()
 }
 
 fn ids(args: &GetArgs) -> Result<Ids, UsageError> {

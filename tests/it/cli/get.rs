@@ -149,21 +149,6 @@ fn too_many_open_files_are_told_with_what_to_do() {
 }
 
 #[test]
-fn headers_are_sent_and_a_user_agent_of_ones_own_replaces_ours() {
-    let api = Api::new();
-    get(["--ids", "1", "-H", "X-Team: ours", "--header", "Accept: text/plain", &api.url]).code(0);
-    let head = api.head().to_ascii_lowercase();
-    for line in
-        ["x-team: ours", "accept: text/plain", concat!("user-agent: fanout/", env!("CARGO_PKG_VERSION"))]
-    {
-        assert!(head.contains(&format!("\r\n{line}\r\n")), "{line} in {head}");
-    }
-    get(["--ids", "1", "--header", "User-Agent: mine", &api.url]).code(0);
-    let head = api.head().to_ascii_lowercase();
-    assert!(head.contains("\r\nuser-agent: mine\r\n") && !head.contains("fanout/"), "{head}");
-}
-
-#[test]
 fn resolve_connects_elsewhere() {
     let api = Api::new();
     let port = api.url.rsplit(':').next().unwrap().split('/').next().unwrap();

@@ -7,6 +7,7 @@
 mod files;
 mod get;
 mod ids;
+mod requests;
 mod serve;
 mod stops;
 mod support;

@@ -22,10 +22,38 @@ pub(crate) const HANG: &str = "hang";
 
 type Answer = dyn Fn(&str) -> (u16, Vec<u8>) + Send + Sync;
 
+/// A request, as it came.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Asked {
+    fn id(&self) -> String {
+        let target = self.head.split(' ').nth(1).unwrap();
+        target.trim_start_matches('/').split('?').next().unwrap().to_owned()
+    }
+
+    fn read(reader: &mut impl BufRead) -> Option<Asked> {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if reader.read_line(&mut head).ok()? == 0 {
+                return None;
+            }
+        }
+        let lower = head.to_ascii_lowercase();
+        let length = lower.split("\r\ncontent-length: ").nth(1).and_then(|rest| rest.lines().next());
+        let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+        reader.read_exact(&mut body).ok()?;
+        Some(Asked { head, body })
+    }
+}
+
 /// An HTTP server on a port of its own. It answers `/{id}` and tells the test about every request.
 pub(crate) struct Api {
     pub(crate) url: String,
-    heads: Receiver<String>,
+    requests: Receiver<Asked>,
     /// Those that are kept waiting, so that they stay open.
     hanging: Arc<Mutex<Vec<TcpStream>>>,
 }
@@ -41,7 +69,7 @@ impl Api {
     pub(crate) fn answering(answer: impl Fn(&str) -> (u16, Vec<u8>) + Send + Sync + 'static) -> Api {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/{{id}}", listener.local_addr().unwrap());
-        let (tell, heads) = channel();
+        let (tell, requests) = channel();
         let hanging = Arc::new(Mutex::new(Vec::new()));
         let (answer, kept): (Arc<Answer>, _) = (Arc::new(answer), hanging.clone());
         thread::spawn(move || {
@@ -50,9 +78,9 @@ impl Api {
                 thread::spawn(move || {
                     let mut stream = stream.unwrap();
                     let mut reader = BufReader::new(stream.try_clone().unwrap());
-                    while let Some(head) = read_head(&mut reader) {
-                        let id = id_of(&head);
-                        let _ = tell.send(head);
+                    while let Some(asked) = Asked::read(&mut reader) {
+                        let id = asked.id();
+                        let _ = tell.send(asked);
                         if id == HANG {
                             kept.lock().unwrap().push(stream);
                             return;
@@ -68,24 +96,30 @@ impl Api {
                 });
             }
         });
-        Api { url, heads, hanging }
+        Api { url, requests, hanging }
+    }
+
+    /// The next request.
+    #[track_caller]
+    pub(crate) fn request(&self) -> Asked {
+        self.requests.recv_timeout(PATIENCE).expect("a request")
     }
 
     /// The head of the next request.
     #[track_caller]
     pub(crate) fn head(&self) -> String {
-        self.heads.recv_timeout(PATIENCE).expect("a request")
+        self.request().head
     }
 
     /// The id of the next request.
     #[track_caller]
     pub(crate) fn id(&self) -> String {
-        id_of(&self.head())
+        self.request().id()
     }
 
     /// The ids of the requests that have come, in order of the alphabet.
     pub(crate) fn ids_so_far(&self) -> Vec<String> {
-        let mut ids: Vec<String> = self.heads.try_iter().map(|head| id_of(&head)).collect();
+        let mut ids: Vec<String> = self.requests.try_iter().map(|asked| asked.id()).collect();
         ids.sort();
         ids
     }
@@ -93,7 +127,7 @@ impl Api {
     /// Waits until no request has come for so long; how many came before.
     pub(crate) fn requests_until_quiet(&self, quiet: Duration) -> usize {
         let mut count = 0;
-        while self.heads.recv_timeout(quiet) != Err(RecvTimeoutError::Timeout) {
+        while self.requests.recv_timeout(quiet) != Err(RecvTimeoutError::Timeout) {
             count += 1;
         }
         count
@@ -106,21 +140,6 @@ impl Api {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         assert!(matches!(stream.read(&mut [0; 1]), Ok(0)), "the connection is closed");
     }
-}
-
-fn id_of(head: &str) -> String {
-    let target = head.split(' ').nth(1).unwrap();
-    target.trim_start_matches('/').split('?').next().unwrap().to_owned()
-}
-
-fn read_head(reader: &mut impl BufRead) -> Option<String> {
-    let mut head = String::new();
-    while !head.ends_with("\r\n\r\n") {
-        if reader.read_line(&mut head).ok()? == 0 {
-            return None;
-        }
-    }
-    Some(head)
 }
 
 /// The tool, in an environment without surprises.

@@ -51,6 +51,29 @@ fn mistakes_are_named_and_nothing_is_sent() {
         (&["--ids", "1", "--max-redirects", "many", url], "--max-redirects many: "),
         (&["--ids", "1", "--ok", "2xx", url], "--ok 2xx: '2xx' is no status"),
         (&["--ids", "1", "--header", "Accept", url], "--header: no colon"),
+        (&["--ids", "1", "-X", "post", url], "--method post: methods are written in capitals (use POST)"),
+        (
+            &["--ids", "1", "-X", "", url],
+            "--method '': not a method (use for instance GET, POST, PUT or DELETE)",
+        ),
+        (
+            &["--ids", "1", "--method", "CONNECT", url],
+            "--method CONNECT: CONNECT is not a request for a payload",
+        ),
+        (
+            &["--ids", "1", "--data", "x", url],
+            "--data: a body, but no method (say which: -X POST, for instance)",
+        ),
+        (
+            &["--ids", "1", "-X", "POST", "--data", "@-", url],
+            "--data @-: standard input is for the ids (use @FILE)",
+        ),
+        (&["--ids", "1", "-X", "POST", "--data", "@", url], "--data @: no file behind the @ (use @FILE)"),
+        (
+            &["--ids", "1", "-X", "POST", "--data", "@/nonexistent", url],
+            "--data @/nonexistent: cannot read it: No such file",
+        ),
+        (&["--ids", "1", "-X", "POST", "--data", "@/", url], "--data @/: cannot read it: "),
         (&["--ids", "1", "--resolve", "a:b", url], "--resolve a:b: not of three parts"),
         (&["--ids", "1", "--cacert", "/nonexistent", url], "--cacert /nonexistent: cannot read it"),
         (&["--ids", "5-1", url], "--ids 5-1: '5-1' goes down (use 1-5)"),

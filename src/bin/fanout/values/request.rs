@@ -1,8 +1,40 @@
-//! `--header 'Name: value'` and `--resolve HOST:PORT:ADDR`.
+//! `--method M`, `--data S|@FILE`, `--header 'Name: value'` and `--resolve HOST:PORT:ADDR`.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+
+use fanout::http::Method;
 
 use super::whole;
+
+/// What --data names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Data<'a> {
+    Bytes(&'a [u8]),
+    File(&'a Path),
+}
+
+/// A method. One that everybody knows must stand in capitals, since servers do not know `post`.
+pub(crate) fn method(text: &str) -> Result<Method, String> {
+    const KNOWN: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
+    let Ok(method) = Method::from_bytes(text.as_bytes()) else {
+        return Err("not a method (use for instance GET, POST, PUT or DELETE)".to_owned());
+    };
+    match KNOWN.iter().find(|known| known.eq_ignore_ascii_case(text)) {
+        Some(known) if *known != text => Err(format!("methods are written in capitals (use {known})")),
+        _ => Ok(method),
+    }
+}
+
+/// A body as it is, or the file that holds it.
+pub(crate) fn data(text: &str) -> Result<Data<'_>, String> {
+    match text.strip_prefix('@') {
+        Some("") => Err("no file behind the @ (use @FILE)".to_owned()),
+        Some("-") => Err("standard input is for the ids (use @FILE)".to_owned()),
+        Some(path) => Ok(Data::File(Path::new(path))),
+        None => Ok(Data::Bytes(text.as_bytes())),
+    }
+}
 
 /// A header's name and value. No error repeats the value: it may be a secret.
 pub(crate) fn header(text: &str) -> Result<(String, String), String> {
@@ -51,6 +83,34 @@ pub(crate) fn resolve(text: &str) -> Result<(String, Vec<SocketAddr>), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_method_is_a_word_in_capitals_unless_it_is_nobody_elses() {
+        for text in ["GET", "POST", "PATCH", "CONNECT", "PROPFIND", "purge"] {
+            assert_eq!(method(text).unwrap().as_str(), text);
+        }
+        let cases = [
+            ("post", "methods are written in capitals (use POST)"),
+            ("Delete", "methods are written in capitals (use DELETE)"),
+            ("", "not a method (use for instance GET, POST, PUT or DELETE)"),
+            ("GET /", "not a method"),
+            ("GET\r\n", "not a method"),
+            ("GÉT", "not a method"),
+        ];
+        for (text, start) in cases {
+            let error = method(text).unwrap_err();
+            assert!(error.starts_with(start), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_body_stands_there_or_in_a_file() {
+        assert_eq!(data("a=@b"), Ok(Data::Bytes(b"a=@b")));
+        assert_eq!(data(""), Ok(Data::Bytes(b"")));
+        assert_eq!(data("@-x"), Ok(Data::File(Path::new("-x"))));
+        assert_eq!(data("@"), Err("no file behind the @ (use @FILE)".to_owned()));
+        assert_eq!(data("@-"), Err("standard input is for the ids (use @FILE)".to_owned()));
+    }
 
     #[test]
     fn headers_are_a_name_and_a_value() {

@@ -1,0 +1,121 @@
+//! What the command line says of requests, as a client of the library.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+
+use fanout::http::Method;
+use fanout::{BuildError, Builder, FanOutClient};
+
+use crate::cli::GetArgs;
+use crate::exit::UsageError;
+use crate::quota::Quota;
+use crate::values::request::{self, Data};
+use crate::values::statuses::Statuses;
+use crate::values::{duration, size, whole};
+
+use super::{optional, value};
+
+/// The largest body of --data, before {id} is filled in: 1 MiB. Each id that is under way, or waits to be tried again,
+/// has one of its own.
+const MAX_DATA: u64 = 1024 * 1024;
+
+/// Checks it by building it.
+pub(super) fn client(args: &GetArgs, quota: Quota, max_in_flight: usize) -> Result<FanOutClient, UsageError> {
+    let builder = FanOutClient::builder(&args.url)
+        .rate(quota.rate)
+        .burst(quota.burst)
+        .max_in_flight(max_in_flight)
+        .keep_going(args.keep_going);
+    let builder = requests(builder, args)?;
+    let builder = connections(builder, args)?;
+    let builder = responses(builder, args)?;
+    builder.build().map_err(|error| in_our_words(&error, args.cacert.as_deref()))
+}
+
+/// The method of every request.
+pub(super) fn method(args: &GetArgs) -> Result<Method, UsageError> {
+    match optional("method", args.method.as_deref(), request::method)? {
+        Some(method) => Ok(method),
+        // curl would take POST for granted, but what changes something at a server is not to be guessed.
+        None if args.data.is_some() => {
+            Err(UsageError::new("--data: a body, but no method (say which: -X POST, for instance)"))
+        }
+        None => Ok(Method::GET),
+    }
+}
+
+fn requests(builder: Builder, args: &GetArgs) -> Result<Builder, UsageError> {
+    let mut builder = builder.method(method(args)?).user_agent(concat!("fanout/", env!("CARGO_PKG_VERSION")));
+    if let Some(text) = &args.data {
+        builder = builder.body(body(text)?);
+    }
+    for text in &args.header {
+        // Without the value: it may be a secret.
+        let (name, value) =
+            request::header(text).map_err(|error| UsageError::new(format!("--header: {error}")))?;
+        builder = builder.header(name, value);
+    }
+    Ok(builder)
+}
+
+/// No error repeats the body itself: it may be a secret.
+fn body(text: &str) -> Result<Vec<u8>, UsageError> {
+    let (shown, body) = match request::data(text) {
+        Ok(Data::Bytes(bytes)) => ("--data".to_owned(), Ok(bytes.to_vec())),
+        Ok(Data::File(path)) => (format!("--data {}", text.escape_debug()), read_bounded(path)),
+        Err(error) => return Err(UsageError::new(format!("--data {}: {error}", text.escape_debug()))),
+    };
+    let body = body.map_err(|error| UsageError::new(format!("{shown}: cannot read it: {error}")))?;
+    if body.len() as u64 > MAX_DATA {
+        return Err(UsageError::new(format!("{shown}: larger than 1 MiB (use a smaller body)")));
+    }
+    Ok(body)
+}
+
+/// One byte more than is allowed, if there are so many: what is read may have no end.
+fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_DATA + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn connections(mut builder: Builder, args: &GetArgs) -> Result<Builder, UsageError> {
+    builder = builder
+        .timeout(value("timeout", &args.timeout, duration::parse)?)
+        .connect_timeout(value("connect-timeout", &args.connect_timeout, duration::parse)?)
+        .stall_timeout(optional("stall-timeout", args.stall_timeout.as_deref(), duration::parse)?);
+    for text in &args.resolve {
+        let (host, addresses) = value("resolve", text, request::resolve)?;
+        builder = builder.resolve(host, addresses);
+    }
+    if let Some(path) = &args.cacert {
+        let certificates = fs::read(path).map_err(|error| {
+            UsageError::new(format!("--cacert {}: cannot read it: {error}", path.display()))
+        })?;
+        builder = builder.root_certificates_pem(certificates);
+    }
+    Ok(builder)
+}
+
+fn responses(builder: Builder, args: &GetArgs) -> Result<Builder, UsageError> {
+    let statuses = value("ok", &args.ok, Statuses::parse)?;
+    Ok(builder
+        .accept_status(move |status| statuses.contains(status))
+        .max_redirects(value("max-redirects", &args.max_redirects, |text| whole(text, 0..=u32::MAX))?)
+        .max_body(value("max-body", &args.max_body, size::parse)?))
+}
+
+/// The library names its settings (`burst is 0: …`); here they are options, in the form of [`value`].
+fn in_our_words(error: &BuildError, cacert: Option<&Path>) -> UsageError {
+    let (setting, text) = (error.setting(), error.to_string());
+    let what = text.strip_prefix(setting).unwrap_or(&text);
+    let what = what.strip_prefix(" is ").unwrap_or(what);
+    UsageError::new(match (setting, cacert) {
+        ("url", _) => format!("URL {what}"),
+        ("root_certificates_pem", Some(path)) => {
+            format!("--cacert {}: {}", path.display(), what.trim_start_matches("not usable: "))
+        }
+        _ => format!("--{} {what}", setting.replace('_', "-")),
+    })
+}
