@@ -1,9 +1,13 @@
 //! The command line as clap sees it: names, defaults and help texts. Values are texts here;
 //! [`options`](crate::options) checks them, so that every error reads alike.
 
+mod retries;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use retries::RetryArgs;
 
 /// What to do first, then how, then everything else.
 const TEMPLATE: &str = "\
@@ -109,6 +113,9 @@ pub(crate) struct GetArgs {
     /// [default: none]
     #[arg(long, allow_hyphen_values = true, value_name = "DUR", help_heading = "Pace")]
     pub(crate) deadline: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) retry: RetryArgs,
 
     /// Let one request take this long at most: name, connect, TLS, answer, body to the last byte
     #[arg(

@@ -6,7 +6,7 @@
 use std::error::Error as StdError;
 
 use fanout::http::Method;
-use fanout::{Error, ErrorKind};
+use fanout::{Error, ErrorKind, GaveUp};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// As in the library: everything but the unreserved characters of RFC 3986.
@@ -52,16 +52,19 @@ impl Place {
 
     /// The same without the id.
     pub(crate) fn cause(&self, error: &Error) -> String {
-        let chain = chain(error);
         let id = error.id().unwrap_or_default();
-        let mut text = without_id(&chain, id).to_owned();
+        let (mut text, given_up) = chain(error, id);
+        let mut notes = Vec::new();
         if matches!(error.kind(), ErrorKind::Status | ErrorKind::Redirect) {
             if let Some(after) = retry_after(error) {
                 text += &format!(", Retry-After: {}", shortened(after));
             }
-            text += &format!(" ({})", self.request(id));
-        } else if let Some(hint) = hint(&text) {
-            text += &format!(" ({hint})");
+            notes.push(self.request(id));
+        }
+        notes.extend(hint(error, &text).map(str::to_owned));
+        text += &given_up;
+        if !notes.is_empty() {
+            text += &format!(" ({})", notes.join("; "));
         }
         text
     }
@@ -71,24 +74,41 @@ fn retry_after(error: &Error) -> Option<&str> {
     error.headers()?.get("retry-after")?.to_str().ok()
 }
 
-/// What lies behind it, on one line.
-fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
+/// What happened and what lies behind it, on one line and without the id; and why it was given up, which the library
+/// says before the causes, and people after them: `, after 4 tries`.
+fn chain(error: &Error, id: &str) -> (String, String) {
+    let text = error.to_string();
+    let text = without_id(&text, id);
+    let given_up = error.gave_up().map_or_else(String::new, |why| format!(", {why}"));
+    let (text, given_up) = match text.strip_suffix(&given_up) {
+        Some(text) => (text, given_up),
+        None => (text, String::new()), // not worth telling
+    };
+    let mut text = text.to_owned();
     let mut cause = error.source();
     while let Some(error) = cause {
         text += &format!(": {error}");
         cause = error.source();
     }
-    text
+    (text, given_up)
 }
 
 fn without_id<'a>(text: &'a str, id: &str) -> &'a str {
     text.strip_prefix(&format!("id {}: ", id.escape_debug())).unwrap_or(text)
 }
 
-/// What can be done about it with an option of ours, or in the shell. The texts are those of the system and of
-/// rustls, which have no better name for it once they have passed through other hands.
-fn hint(text: &str) -> Option<&'static str> {
+/// What can be done about it with an option of ours, or in the shell.
+fn hint(error: &Error, text: &str) -> Option<&'static str> {
+    match error.gave_up() {
+        Some(GaveUp::Unsafe) => Some("an Idempotency-Key header or --retry-unsafe would allow it"),
+        Some(GaveUp::Budget) => Some("--retry-budget sets it"),
+        _ => known(text),
+    }
+}
+
+/// The texts are those of the system and of rustls, which have no better name for it once they have passed through
+/// other hands.
+fn known(text: &str) -> Option<&'static str> {
     const HINTS: [(&str, &str); 3] = [
         ("Too many open files", "use a lower --max-in-flight, or raise ulimit -n"),
         ("UnknownIssuer", "the system's certificates are not used: name your CA's with --cacert"),
@@ -129,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_hint_names_what_can_be_done() {
-        let hint = |text| hint(text).unwrap_or_default();
+        let hint = |text| known(text).unwrap_or_default();
         assert!(hint("invalid peer certificate: UnknownIssuer").contains("--cacert"));
         assert!(hint("Other(OtherError(CaUsedAsEndEntity))").contains("made for it"));
         assert_eq!(hint("connection refused"), "");

@@ -8,7 +8,7 @@ use fanout::CancelToken;
 
 use crate::exit::Exit;
 use crate::options::GetOptions;
-use crate::outbox::{AFTER_SIGNAL, Delivery, Outbox, Patience};
+use crate::outbox::{AFTER_SIGNAL, Delivery, Outbox, Patience, under_way};
 use crate::progress::Style;
 use crate::record::record;
 use crate::run::{Ended, Run};
@@ -31,7 +31,7 @@ fn fetch(options: GetOptions, screen: &Screen) -> io::Result<Exit> {
     }
     let progress = Style::choose(options.progress, options.output.is_terminal);
     let cancel = token(options.deadline);
-    let outbox = Arc::new(Outbox::new(options.max_in_flight));
+    let outbox = Arc::new(Outbox::new(under_way(options.max_in_flight, options.retries)));
     options.output.start(outbox.clone(), {
         let cancel = cancel.clone();
         move || cancel.cancel()

@@ -26,6 +26,8 @@ pub(crate) struct GetOptions {
     pub(crate) output: Output,
     pub(crate) quota: Quota,
     pub(crate) max_in_flight: usize,
+    /// Whether a failed id may be tried again.
+    pub(crate) retries: bool,
     pub(crate) deadline: Option<Duration>,
     pub(crate) keep_going: bool,
     pub(crate) place: Place,
@@ -39,7 +41,8 @@ impl GetOptions {
         let (quota, max_in_flight) = pace(&args.pace)?;
         let deadline = optional("deadline", args.deadline.as_deref(), duration::parse)?;
         let method = client::method(&args)?;
-        let client = client::client(&args, quota, max_in_flight)?;
+        let retry = client::retry_policy(&args.retry)?;
+        let client = client::client(&args, quota, max_in_flight, retry.clone())?;
         let mut ids = ids(&args)?;
         let output_path = args.output.as_deref().filter(|path| *path != Path::new("-"));
         refuse_input_as_output(&ids, output_path)?;
@@ -57,6 +60,7 @@ impl GetOptions {
             output,
             quota,
             max_in_flight,
+            retries: retry.retries() > 0,
             deadline,
             keep_going: args.keep_going,
             place: Place::of(&args.url, method),

@@ -2,9 +2,9 @@
 //! thread that writes, which may have to wait for ever.
 //!
 //! `settle` therefore never blocks, and the memory is bounded at the other end: no further *id* is handed out
-//! while [`ROOM`] bytes of records wait to be written, or while the records of twice as many ids as may be in
-//! flight are still to come. So a run that nobody reads stands still, and still stops at once; and what it
-//! holds is at most that room and those records.
+//! while [`ROOM`] bytes of records wait to be written, or while the records of as many ids as may be under way are
+//! still to come. So a run that nobody reads stands still, and still stops at once; and what it holds is at most that
+//! room and those records.
 
 use std::collections::VecDeque;
 use std::io;
@@ -20,6 +20,12 @@ pub(crate) const AFTER_SIGNAL: Duration = Duration::from_millis(250);
 
 /// After any other early end, a reader that takes nothing for so long is given up.
 const STALLED: Duration = Duration::from_secs(1);
+
+/// How many ids may be under way for so many in flight: those and as many again, which are next in line. With
+/// retries also those that wait for their next try, of which the library keeps four for each.
+pub(crate) fn under_way(max_in_flight: usize, retries: bool) -> usize {
+    max_in_flight.saturating_mul(if retries { 6 } else { 2 })
+}
 
 /// A queue of records, each a line.
 pub(crate) struct Outbox {
@@ -76,14 +82,9 @@ impl Delivery {
 }
 
 impl Outbox {
-    /// For a run that may have so many requests in flight.
-    pub(crate) fn new(max_in_flight: usize) -> Outbox {
-        Outbox {
-            most_pending: 2 * max_in_flight,
-            state: Mutex::default(),
-            filled: Condvar::new(),
-            emptied: Condvar::new(),
-        }
+    /// For a run that may have so many ids under way: see [`under_way`].
+    pub(crate) fn new(most_pending: usize) -> Outbox {
+        Outbox { most_pending, state: Mutex::default(), filled: Condvar::new(), emptied: Condvar::new() }
     }
 
     /// Waits until a further id may be handed out, and counts it; or until it does not matter any more.
@@ -248,7 +249,7 @@ mod tests {
 
     #[test]
     fn ids_wait_while_too_many_are_not_settled() {
-        let outbox = Arc::new(Outbox::new(1));
+        let outbox = Arc::new(Outbox::new(2));
         outbox.admit();
         outbox.admit();
         let feeder = {

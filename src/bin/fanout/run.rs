@@ -34,6 +34,8 @@ pub(crate) struct Ended {
     pub(crate) caught: Caught,
     pub(crate) fetched: u64,
     pub(crate) failed: u64,
+    /// Tries beyond the first, of those that were fetched or failed.
+    pub(crate) retries: u64,
     /// Requests that were on the wire when a signal came.
     pub(crate) cut_off: usize,
     pub(crate) total: Option<u128>,
@@ -45,6 +47,7 @@ pub(crate) struct Ended {
 struct Tally {
     fetched: AtomicU64,
     failed: AtomicU64,
+    retries: AtomicU64,
 }
 
 impl Run {
@@ -113,6 +116,7 @@ impl Run {
             caught,
             fetched: tally.fetched.load(Ordering::Relaxed),
             failed: tally.failed.load(Ordering::Relaxed),
+            retries: tally.retries.load(Ordering::Relaxed),
             cut_off: cut_off.get().copied().unwrap_or(0),
             total,
             quota,
@@ -124,8 +128,9 @@ impl Run {
 impl Tally {
     fn count(&self, outcome: &Outcome<String>) {
         let counter = if outcome.result.is_ok() { &self.fetched } else { &self.failed };
-        // ORDERING: a number to show; nothing else is read by it.
+        // ORDERING: numbers to show; nothing else is read by them.
         counter.fetch_add(1, Ordering::Relaxed);
+        self.retries.fetch_add(u64::from(outcome.attempt.saturating_sub(1)), Ordering::Relaxed);
     }
 }
 

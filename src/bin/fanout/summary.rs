@@ -9,11 +9,19 @@ use crate::signals;
 
 /// `fetched 59 of 60 ids in 4.02 s, 1 failed` and the pace, against what the quota admits.
 pub(crate) fn summary(ended: &Ended, signal: Option<i32>) -> Vec<String> {
-    let Ended { fetched, failed, elapsed, quota, .. } = ended;
-    let failed = failed + u64::from(ended.result.as_ref().is_err_and(is_failure));
+    let Ended { fetched, elapsed, quota, .. } = ended;
+    // The failure that ended the run is no outcome.
+    let last = ended.result.as_ref().err().filter(|error| is_failure(error));
+    let failed = ended.failed + u64::from(last.is_some());
+    let retries = ended.retries + last.map_or(0, |error| u64::from(error.attempt().saturating_sub(1)));
     let of = ended.total.map_or(String::new(), |total| format!(" of {total}"));
     let ids = if ended.total.unwrap_or(u128::from(*fetched)) == 1 { "id" } else { "ids" };
     let mut first = format!("fetched {fetched}{of} {ids} in {}, {failed} failed", seconds(*elapsed));
+    match retries {
+        0 => {}
+        1 => first += ", 1 retry",
+        retries => first += &format!(", {retries} retries"),
+    }
     if ended.cut_off > 0 {
         first += &format!(", {} cut off", ended.cut_off);
     }
@@ -34,7 +42,8 @@ pub(crate) fn summary(ended: &Ended, signal: Option<i32>) -> Vec<String> {
 
 /// An id that failed, and was not cut off by the end of the run.
 fn is_failure(error: &Error) -> bool {
-    let is_cut_off = matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::DeadlineExceeded);
+    let is_cut_off =
+        matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::DeadlineExceeded | ErrorKind::LongPause);
     error.id().is_some() && !is_cut_off
 }
 

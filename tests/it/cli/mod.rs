@@ -8,6 +8,7 @@ mod files;
 mod get;
 mod ids;
 mod requests;
+mod retries;
 mod serve;
 mod stops;
 mod support;

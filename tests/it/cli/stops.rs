@@ -243,3 +243,16 @@ fn a_reader_that_pauses_holds_large_bodies_up_one_by_one() {
     assert!(before <= 6, "{before} requests while nobody reads");
     assert_eq!(running.done().code(0).records().len(), 40);
 }
+
+#[test]
+fn a_signal_ends_a_wait_for_the_next_try() {
+    let api = Api::answering(|_| (503, Vec::new()));
+    let args = ["--ids", "7", "--retries", "99", "--rate", "none", &api.url];
+    let mut running = Running::start(&mut get_command(args));
+    // From here on it waits nearly always, and ever longer.
+    for _ in 0..3 {
+        api.id();
+    }
+    running.kill(&["TERM"]);
+    assert_eq!(running.status().signal(), Some(TERM));
+}

@@ -51,6 +51,19 @@ fn mistakes_are_named_and_nothing_is_sent() {
         (&["--ids", "1", "--max-redirects", "many", url], "--max-redirects many: "),
         (&["--ids", "1", "--ok", "2xx", url], "--ok 2xx: '2xx' is no status"),
         (&["--ids", "1", "--header", "Accept", url], "--header: no colon"),
+        (&["--ids", "1", "--retries", "101", url], "--retries 101: use a whole number from 0 to 100"),
+        (&["--ids", "1", "--retries", "-1", url], "--retries -1: use a whole number from 0 to 100"),
+        (
+            &["--ids", "1", "--retries", "1", "--retry-budget", "10", url],
+            "--retry-budget 10: no % behind it (use for instance 10%)",
+        ),
+        (
+            &["--ids", "1", "--retries", "1", "--retry-budget", "2.5%", url],
+            "--retry-budget 2.5%: not a whole number of percent (use for instance 10%)",
+        ),
+        (&["--ids", "1", "--retry-500", url], "the following required arguments were not provided"),
+        (&["--ids", "1", "--retry-unsafe", url], "the following required arguments were not provided"),
+        (&["--ids", "1", "--retry-budget", "5%", url], "the following required arguments were not provided"),
         (&["--ids", "1", "-X", "post", url], "--method post: methods are written in capitals (use POST)"),
         (
             &["--ids", "1", "-X", "", url],

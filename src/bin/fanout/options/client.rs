@@ -5,14 +5,14 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use fanout::http::Method;
-use fanout::{BuildError, Builder, FanOutClient};
+use fanout::{BuildError, Builder, FanOutClient, RetryBudget, RetryPolicy};
 
-use crate::cli::GetArgs;
+use crate::cli::{GetArgs, RetryArgs};
 use crate::exit::UsageError;
 use crate::quota::Quota;
 use crate::values::request::{self, Data};
 use crate::values::statuses::Statuses;
-use crate::values::{duration, size, whole};
+use crate::values::{duration, percent, size, whole};
 
 use super::{optional, value};
 
@@ -20,17 +20,34 @@ use super::{optional, value};
 /// has one of its own.
 const MAX_DATA: u64 = 1024 * 1024;
 
+/// A run may make so many retries whatever the percentage of --retry-budget is.
+const BUDGET_BASE: u32 = 100;
+
 /// Checks it by building it.
-pub(super) fn client(args: &GetArgs, quota: Quota, max_in_flight: usize) -> Result<FanOutClient, UsageError> {
+pub(super) fn client(
+    args: &GetArgs,
+    quota: Quota,
+    max_in_flight: usize,
+    retry: RetryPolicy,
+) -> Result<FanOutClient, UsageError> {
+    let percent = value("retry-budget", &args.retry.retry_budget, percent::parse)?;
     let builder = FanOutClient::builder(&args.url)
         .rate(quota.rate)
         .burst(quota.burst)
         .max_in_flight(max_in_flight)
+        .retries(retry)
+        .retry_budget(RetryBudget::new(BUDGET_BASE, percent))
         .keep_going(args.keep_going);
     let builder = requests(builder, args)?;
     let builder = connections(builder, args)?;
     let builder = responses(builder, args)?;
     builder.build().map_err(|error| in_our_words(&error, args.cacert.as_deref()))
+}
+
+/// What is tried again.
+pub(super) fn retry_policy(args: &RetryArgs) -> Result<RetryPolicy, UsageError> {
+    let most = value("retries", &args.retries, |text| whole(text, 0..=RetryPolicy::MAX_RETRIES))?;
+    Ok(RetryPolicy::new(most).on_500(args.retry_500).even_unsafe(args.retry_unsafe))
 }
 
 /// The method of every request.

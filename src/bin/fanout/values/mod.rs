@@ -4,6 +4,7 @@
 //! and the value in front of it: `--rate 10/x: unknown unit 'x' (use s, m, h or d)`.
 
 pub(crate) mod duration;
+pub(crate) mod percent;
 pub(crate) mod rate;
 pub(crate) mod request;
 pub(crate) mod size;
