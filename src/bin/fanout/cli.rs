@@ -2,12 +2,14 @@
 //! [`options`](crate::options) checks them, so that every error reads alike.
 
 mod retries;
+mod serve;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use retries::RetryArgs;
+pub(crate) use serve::ServeArgs;
 
 /// What to do first, then how, then everything else.
 const TEMPLATE: &str = "\
@@ -38,7 +40,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Get(Box<GetArgs>),
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     Demo(DemoArgs),
 }
 
@@ -263,58 +265,6 @@ pub(crate) enum ProgressWhen {
     Auto,
     Always,
     Never,
-}
-
-/// Run the built-in API that enforces a quota, to try a job against
-///
-/// It answers GET /users/{id}/widgets with a little JSON, and 429 with Retry-After to what goes beyond its
-/// quota. Its first line on standard output says where it listens. SIGINT and SIGTERM end it.
-#[derive(Debug, Args)]
-#[command(
-    help_template = TEMPLATE,
-    before_help = "\
-Examples:
-  fanout serve --port 8080
-  fanout serve --rate 5/s --burst 3 --latency 200ms
-  fanout serve --fail-id 7 --hang-id 8 --status-id 9=404",
-    after_help = "\
-The quota is counted as requests arrive. A network does not keep the distances at which \
-they were sent, so a client that keeps a quota exactly can still be refused by a server \
-that counts the same one exactly. Give the server a burst of one more than the client's, \
-as the default does."
-)]
-pub(crate) struct ServeArgs {
-    /// Listen on this port of 127.0.0.1; 0 for a free one
-    #[arg(long, allow_hyphen_values = true, value_name = "PORT", default_value = "0")]
-    pub(crate) port: String,
-
-    /// Admit this many requests per second, minute, hour or day; none for no limit
-    #[arg(long, allow_hyphen_values = true, value_name = "N[/UNIT]", default_value = "10/s")]
-    pub(crate) rate: String,
-
-    /// Admit this many at once [default: what two seconds bring, from 1 to 20, and one more]
-    #[arg(long, allow_hyphen_values = true, value_name = "N")]
-    pub(crate) burst: Option<String>,
-
-    /// Work on this many requests at the same time; more are refused
-    #[arg(long, allow_hyphen_values = true, value_name = "N", default_value = "8")]
-    pub(crate) max_in_flight: String,
-
-    /// Take this long over each answer [default: none]
-    #[arg(long, allow_hyphen_values = true, value_name = "DUR")]
-    pub(crate) latency: Option<String>,
-
-    /// Answer 500 for this id; repeatable
-    #[arg(long, value_name = "ID", help_heading = "Faults")]
-    pub(crate) fail_id: Vec<String>,
-
-    /// Never answer for this id; repeatable
-    #[arg(long, value_name = "ID", help_heading = "Faults")]
-    pub(crate) hang_id: Vec<String>,
-
-    /// Answer this status for this id, as in 9=404; repeatable
-    #[arg(long, value_name = "ID=CODE", help_heading = "Faults")]
-    pub(crate) status_id: Vec<String>,
 }
 
 /// See it work: 60 requests to a built-in server, in a little over four seconds

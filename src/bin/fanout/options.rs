@@ -2,6 +2,7 @@
 //! that can be known without sending anything.
 
 mod client;
+mod serve;
 
 use std::io::{self, IsTerminal};
 use std::path::Path;
@@ -9,15 +10,16 @@ use std::time::Duration;
 
 use fanout::{FanOutClient, MAX_IN_FLIGHT};
 
-use crate::cli::{GetArgs, PaceArgs, ProgressWhen, ServeArgs, TalkArgs};
+use crate::cli::{GetArgs, PaceArgs, ProgressWhen, TalkArgs};
 use crate::exit::UsageError;
 use crate::failure::Place;
 use crate::ids::{Ids, Ranges};
 use crate::output::Output;
 use crate::quota::Quota;
-use crate::serve::Settings;
 use crate::streams::{self, FileId};
 use crate::values::{duration, rate, whole};
+
+pub(crate) use serve::serve_settings;
 
 /// What `fanout get` is to do.
 pub(crate) struct GetOptions {
@@ -68,31 +70,6 @@ impl GetOptions {
             talk: args.talk,
         })
     }
-}
-
-/// What `fanout serve` is to do.
-pub(crate) fn serve_settings(args: &ServeArgs) -> Result<Settings, UsageError> {
-    let mut quota = quota(&args.rate, args.burst.as_deref())?;
-    if args.burst.is_none() {
-        quota = quota.forgiving_one();
-    }
-    let mut settings = Settings {
-        port: value("port", &args.port, |text| whole(text, 0..=u16::MAX))?,
-        max_in_flight: value("max-in-flight", &args.max_in_flight, |text| whole(text, 1..=MAX_IN_FLIGHT))?,
-        latency: optional("latency", args.latency.as_deref(), duration::parse)?.unwrap_or_default(),
-        hanging: args.hang_id.iter().cloned().collect(),
-        ..Settings::new(quota)
-    };
-    settings.statuses.extend(args.fail_id.iter().map(|id| (id.clone(), 500)));
-    for text in &args.status_id {
-        settings.statuses.extend([value("status-id", text, id_and_status)?]);
-    }
-    Ok(settings)
-}
-
-fn id_and_status(text: &str) -> Result<(String, u16), String> {
-    let (id, status) = text.rsplit_once('=').ok_or("no '=' (use ID=CODE, as in 9=404)")?;
-    Ok((id.to_owned(), whole(status, 200..=599)?))
 }
 
 fn pace(args: &PaceArgs) -> Result<(Quota, usize), UsageError> {

@@ -78,6 +78,43 @@ fn it_refuses_what_goes_beyond_its_cap() {
 }
 
 #[test]
+fn what_is_sent_comes_back() {
+    let (_running, url) = serve(&[]);
+    let (address, _) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let ask = |head: &str, body: &str| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        write!(stream, "{head}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+            .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    for method in ["POST", "PUT", "DELETE"] {
+        let answer = ask(&format!("{method} /users/7/widgets HTTP/1.1"), "user=7");
+        let echo = format!("{{\"data\":\"user=7\",\"method\":\"{method}\",\"user\":\"7\",\"widgets\":[");
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains(&echo), "{answer}");
+    }
+    let answer = ask("POST /users/7/widgets HTTP/1.1", &"x".repeat(65_537));
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}
+
+#[test]
+fn mistakes_are_named() {
+    let cases: &[(&[&str], &str)] = &[
+        (&["--burst", "0"], "--burst 0: use a whole number from 1 to "),
+        (&["--rate", "none", "--burst", "5"], "--burst 5: there is no burst without a rate"),
+        (&["--status-id", "9"], "--status-id 9: no '='"),
+        (&["--port", "65536"], "--port 65536: use a whole number from 0 to 65535"),
+        (&["--latency", "5"], "--latency 5: '5' has no unit"),
+    ];
+    for (args, start) in cases {
+        let done = Running::start(fanout(["serve"]).args(*args)).done();
+        assert!(done.code(2).errors()[0].starts_with(start), "{args:?}: {}", done.stderr);
+        assert_eq!(done.stdout, "");
+    }
+}
+
+#[test]
 fn get_works_against_it_and_meets_its_faults() {
     let (_running, url) =
         serve(&["--latency", "5ms", "--fail-id", "7", "--status-id", "9=404", "--hang-id", "11"]);

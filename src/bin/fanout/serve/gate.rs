@@ -14,7 +14,7 @@ const MAX_ARRIVALS: usize = 100_000;
 /// The least that `Retry-After` can say, in seconds.
 const SOON: u64 = 1;
 
-/// What all connections share.
+/// The one door for all connections.
 pub(crate) struct Gate {
     max_in_flight: usize,
     state: Mutex<State>,

@@ -1,10 +1,19 @@
 //! `fanout serve`: a small API that enforces a quota, to try a job against; `demo` runs it in-process.
 //!
-//! It is meant to be honest about what arrives, not to be a web server: HTTP/1.1, GET, one path.
+//! It is meant to be honest about what arrives, not to be a web server: HTTP/1.1, one path, small bodies.
+//!
+//! From the top: [`server`] listens, a [`conversation`] is held with each connection, and the [`gate`] says who is let
+//! in.
 
+mod conversation;
 mod gate;
-mod request;
 mod server;
+
+mod answer;
+mod request;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};

@@ -1,13 +1,18 @@
-//! Reading a request's head and writing an answer: as much of HTTP/1.1 as a GET needs.
+//! Reading a request: as much of HTTP/1.1 as a client of an API needs.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, Read, Write};
 
 use percent_encoding::percent_decode_str;
+
+use crate::values::whole;
 
 /// The largest head that is read, in bytes; a connection that sends more is closed.
 const MAX_HEAD: u64 = 16 * 1024;
 
-/// What matters of a request.
+/// The largest body that is read, in bytes; more is answered 413.
+const MAX_BODY: u64 = 64 * 1024;
+
+/// What matters of a request's head.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Request {
     pub(super) method: String,
@@ -15,6 +20,20 @@ pub(super) struct Request {
     pub(super) id: Option<String>,
     /// Whether the connection ends with the answer.
     pub(super) closes: bool,
+    /// How long the body is, if the head says so in a way that is understood here: by one `Content-Length`.
+    length: Option<u64>,
+    /// Whether the body comes only when it is asked for.
+    waits: bool,
+}
+
+/// What was read of a body.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Body {
+    Whole(Vec<u8>),
+    /// It is too large, and so it was not read.
+    TooLarge,
+    /// Where it ends is not known, and so it was not read.
+    Unmeasured,
 }
 
 impl Request {
@@ -28,26 +47,64 @@ impl Request {
         let (Some(method), Some(target), Some(version)) = (words.next(), words.next(), words.next()) else {
             return Ok(None);
         };
-        // HTTP/1.0 and anything unknown: answered once.
-        let mut closes = version != "HTTP/1.1";
+        let mut request = Request {
+            method: method.to_owned(),
+            id: id(target),
+            // HTTP/1.0 and anything unknown: answered once.
+            closes: version != "HTTP/1.1",
+            length: Some(0),
+            waits: false,
+        };
+        let mut lengths = 0;
         loop {
             let Some(line) = next_line(&mut head)? else {
                 return Ok(None);
             };
             if line.is_empty() {
-                break;
+                return Ok(Some(request));
             }
             let (name, value) = line.split_once(':').unwrap_or((&line, ""));
             let (name, value) = (name.to_ascii_lowercase(), value.trim().to_ascii_lowercase());
-            closes |= match name.as_str() {
-                "connection" => value.contains("close"),
-                // Bodies are not read, so that the next head could not be found.
-                "content-length" => value != "0",
-                "transfer-encoding" => true,
-                _ => false,
-            };
+            match name.as_str() {
+                "connection" => request.closes |= value.contains("close"),
+                "content-length" => {
+                    lengths += 1;
+                    let length = whole(&value, 0..=u64::MAX).ok();
+                    request.length = request.length.and(length).filter(|_| lengths == 1);
+                }
+                "transfer-encoding" => request.length = None,
+                "expect" => request.waits = value == "100-continue",
+                _ => {}
+            }
         }
-        Ok(Some(Request { method: method.to_owned(), id: id(target), closes }))
+    }
+
+    /// Reads the body, and asks for it on `answers` first where that is waited for. What is not read makes the
+    /// connection useless for another request.
+    ///
+    /// # Errors
+    ///
+    /// The connection ends before the body does.
+    pub(super) fn body(&self, reader: &mut impl BufRead, mut answers: impl Write) -> io::Result<Body> {
+        let length = match self.length {
+            None => return Ok(Body::Unmeasured),
+            Some(length) if length > MAX_BODY => return Ok(Body::TooLarge),
+            Some(length) => length,
+        };
+        if self.waits && length > 0 {
+            answers.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+        }
+        let mut body = Vec::new();
+        reader.take(length).read_to_end(&mut body)?;
+        match u64::try_from(body.len()) {
+            Ok(read) if read == length => Ok(Body::Whole(body)),
+            _ => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
+    /// Whether the answer is to be without a body.
+    pub(super) fn is_head(&self) -> bool {
+        self.method == "HEAD"
     }
 }
 
@@ -73,26 +130,6 @@ fn id(target: &str) -> Option<String> {
     Some(percent_decode_str(id).decode_utf8_lossy().into_owned())
 }
 
-/// An answer, whole, in one piece.
-pub(super) fn answer(status: u16, more_headers: &str, closes: bool, body: &str) -> Vec<u8> {
-    let reason = match status {
-        200 => "OK",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        429 => "Too Many Requests",
-        500 => "Internal Server Error",
-        503 => "Service Unavailable",
-        _ => "As Asked",
-    };
-    let connection = if closes { "connection: close\r\n" } else { "" };
-    // These two have no body, nor a length that says so.
-    let (length, body) = match status {
-        204 | 304 => (String::new(), ""),
-        _ => (format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len()), body),
-    };
-    format!("HTTP/1.1 {status} {reason}\r\n{length}{more_headers}{connection}\r\n{body}").into_bytes()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,20 +138,29 @@ mod tests {
         Request::read(&mut text.as_bytes()).unwrap()
     }
 
+    /// What is read of the body, what the client is told meanwhile, and what is left for the next request.
+    fn body(text: &str) -> (io::Result<Body>, String, usize) {
+        let (mut reader, mut told) = (text.as_bytes(), Vec::new());
+        let request = Request::read(&mut reader).unwrap().unwrap();
+        let body = request.body(&mut reader, &mut told);
+        (body, String::from_utf8(told).unwrap(), reader.len())
+    }
+
     #[test]
     fn a_head_is_method_id_and_whether_it_is_the_last() {
         let cases = [
-            ("GET /users/7/widgets HTTP/1.1\r\nHost: a\r\n\r\n", Some("7"), false),
-            ("GET /users/a%2Fb%20c/widgets?x=1 HTTP/1.1\r\n\r\n", Some("a/b c"), false),
-            ("GET /users/7/widgets HTTP/1.1\r\nConnection: Close\r\n\r\n", Some("7"), true),
-            ("GET /users/7/widgets HTTP/1.0\r\n\r\n", Some("7"), true),
-            ("GET /users/7/widgets HTTP/1.1\r\nContent-Length: 5\r\n\r\n12345", Some("7"), true),
-            ("GET /users//widgets HTTP/1.1\r\n\r\n", None, false),
-            ("GET /users/1/2/widgets HTTP/1.1\r\n\r\n", None, false),
-            ("GET / HTTP/1.1\r\n\r\n", None, false),
+            ("GET /users/7/widgets HTTP/1.1\r\nHost: a\r\n\r\n", "GET", Some("7"), false),
+            ("GET /users/a%2Fb%20c/widgets?x=1 HTTP/1.1\r\n\r\n", "GET", Some("a/b c"), false),
+            ("GET /users/7/widgets HTTP/1.1\r\nConnection: Close\r\n\r\n", "GET", Some("7"), true),
+            ("GET /users/7/widgets HTTP/1.0\r\n\r\n", "GET", Some("7"), true),
+            ("PUT /users/7/widgets HTTP/1.1\r\nContent-Length: 0\r\n\r\n", "PUT", Some("7"), false),
+            ("GET /users//widgets HTTP/1.1\r\n\r\n", "GET", None, false),
+            ("GET /users/1/2/widgets HTTP/1.1\r\n\r\n", "GET", None, false),
+            ("GET / HTTP/1.1\r\n\r\n", "GET", None, false),
         ];
-        for (text, id, closes) in cases {
-            let expected = Request { method: "GET".to_owned(), id: id.map(str::to_owned), closes };
+        for (text, method, id, closes) in cases {
+            let (method, id) = (method.to_owned(), id.map(str::to_owned));
+            let expected = Request { method, id, closes, length: Some(0), waits: false };
             assert_eq!(read(text), Some(expected), "{text}");
         }
     }
@@ -129,13 +175,39 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_says_how_long_it_is() {
-        let text = String::from_utf8(answer(429, "retry-after: 3\r\n", false, "{}")).unwrap();
-        assert_eq!(
-            text,
-            "HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\
-             retry-after: 3\r\n\r\n{}"
-        );
-        assert_eq!(answer(204, "", true, "x"), b"HTTP/1.1 204 As Asked\r\nconnection: close\r\n\r\n");
+    fn a_body_is_as_long_as_the_head_says() {
+        let (read, told, left) = body("POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n12345GET ");
+        assert_eq!((read.unwrap(), told.as_str(), left), (Body::Whole(b"12345".to_vec()), "", 4));
+        let (read, _, left) = body("POST / HTTP/1.1\r\n\r\nGET ");
+        assert_eq!((read.unwrap(), left), (Body::Whole(Vec::new()), 4));
+        let (read, ..) = body("POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n1234");
+        assert_eq!(read.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn a_body_that_waits_is_asked_for() {
+        let head = "POST / HTTP/1.1\r\nExpect: 100-Continue\r\nContent-Length";
+        assert_eq!(body(&format!("{head}: 1\r\n\r\nx")).1, "HTTP/1.1 100 Continue\r\n\r\n");
+        assert_eq!(body(&format!("{head}: 0\r\n\r\n")).1, "");
+        assert_eq!(body(&format!("{head}: 65537\r\n\r\n")).1, "");
+    }
+
+    #[test]
+    fn what_is_too_large_or_has_no_known_end_is_not_read() {
+        let largest = format!("POST / HTTP/1.1\r\nContent-Length: 65536\r\n\r\n{}", "x".repeat(65_536));
+        assert!(matches!(body(&largest).0.unwrap(), Body::Whole(body) if body.len() == 65_536));
+        for (headers, expected) in [
+            ("Content-Length: 65537", Body::TooLarge),
+            ("Content-Length: 18446744073709551615", Body::TooLarge),
+            ("Content-Length: 18446744073709551616", Body::Unmeasured),
+            ("Content-Length: -1", Body::Unmeasured),
+            ("Content-Length: x", Body::Unmeasured),
+            ("Content-Length: 1\r\nContent-Length: 2", Body::Unmeasured),
+            ("Transfer-Encoding: chunked", Body::Unmeasured),
+            ("Transfer-Encoding: chunked\r\nContent-Length: 1", Body::Unmeasured),
+        ] {
+            let (read, _, left) = body(&format!("POST / HTTP/1.1\r\n{headers}\r\n\r\n12345"));
+            assert_eq!((read.unwrap(), left), (expected, 5), "{headers}");
+        }
     }
 }

@@ -1,0 +1,34 @@
+//! The command line of `fanout serve`, as checked values.
+
+use fanout::MAX_IN_FLIGHT;
+
+use super::{optional, quota, value};
+use crate::cli::ServeArgs;
+use crate::exit::UsageError;
+use crate::serve::Settings;
+use crate::values::{duration, whole};
+
+/// What `fanout serve` is to do.
+pub(crate) fn serve_settings(args: &ServeArgs) -> Result<Settings, UsageError> {
+    let mut quota = quota(&args.rate, args.burst.as_deref())?;
+    if args.burst.is_none() {
+        quota = quota.forgiving_one();
+    }
+    let mut settings = Settings {
+        port: value("port", &args.port, |text| whole(text, 0..=u16::MAX))?,
+        max_in_flight: value("max-in-flight", &args.max_in_flight, |text| whole(text, 1..=MAX_IN_FLIGHT))?,
+        latency: optional("latency", args.latency.as_deref(), duration::parse)?.unwrap_or_default(),
+        hanging: args.hang_id.iter().cloned().collect(),
+        ..Settings::new(quota)
+    };
+    settings.statuses.extend(args.fail_id.iter().map(|id| (id.clone(), 500)));
+    for text in &args.status_id {
+        settings.statuses.extend([value("status-id", text, id_and_status)?]);
+    }
+    Ok(settings)
+}
+
+fn id_and_status(text: &str) -> Result<(String, u16), String> {
+    let (id, status) = text.rsplit_once('=').ok_or("no '=' (use ID=CODE, as in 9=404)")?;
+    Ok((id.to_owned(), whole(status, 200..=599)?))
+}

@@ -1,0 +1,126 @@
+//! One connection: its requests are read, let in or refused, and answered, one after the other.
+
+use std::io::{self, BufReader, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::answer::Answer;
+use super::gate::Admitted;
+use super::request::{Body, Request};
+use super::server::Shared;
+
+/// A connection that sends nothing for so long is closed.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// Of a body that is not read, so many bytes are taken in before the connection is closed, and none after such a pause.
+const MAX_DRAINED: u64 = 1024 * 1024;
+const DRAINING: Duration = Duration::from_secs(2);
+
+/// Holds it to its end. An error is an end, too.
+pub(super) fn converse(shared: &Shared, mut stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(IDLE))?;
+    let mut reader = BufReader::new(stream);
+    while let Some(request) = Request::read(&mut reader)? {
+        let entry = shared.gate.enter();
+        let body = request.body(&mut reader, stream)?;
+        let is_read = matches!(body, Body::Whole(_));
+        let Some(reply) = reply(shared, &request, body, entry, stream) else {
+            return Ok(());
+        };
+        let closes = request.closes || !is_read;
+        stream.write_all(&reply.bytes(request.is_head(), closes))?;
+        if !is_read {
+            return drain(reader, stream);
+        }
+        if closes {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// The reply; nothing if none will ever come.
+fn reply(
+    shared: &Shared,
+    request: &Request,
+    body: Body,
+    entry: Result<Admitted<'_>, u64>,
+    stream: &TcpStream,
+) -> Option<Answer> {
+    match entry {
+        Err(seconds) => {
+            Some(Answer::new(429, r#"{"error":"over the quota"}"#).header("retry-after", seconds))
+        }
+        // It gives its place back at the end of this arm, before anything is written.
+        Ok(_admitted) => work(shared, request, body, stream),
+    }
+}
+
+/// Takes its time over a request that was let in. Then there is its answer; or nothing, if it is kept waiting to the
+/// end of the connection or of the server.
+fn work(shared: &Shared, request: &Request, body: Body, stream: &TcpStream) -> Option<Answer> {
+    let settings = &shared.settings;
+    if request.id.as_ref().is_some_and(|id| settings.hanging.contains(id)) {
+        until_closed(stream);
+        return None;
+    }
+    if !settings.latency.is_zero() && shared.has_stopped(settings.latency) {
+        return None;
+    }
+    Some(answer(shared, request, body))
+}
+
+fn answer(shared: &Shared, request: &Request, body: Body) -> Answer {
+    let body = match body {
+        Body::Whole(body) => body,
+        Body::TooLarge => return Answer::new(413, r#"{"error":"a body of more than 64 KiB is not read"}"#),
+        Body::Unmeasured => return Answer::new(411, r#"{"error":"a body needs one Content-Length"}"#),
+    };
+    let Some(id) = &request.id else {
+        return Answer::new(404, r#"{"error":"only /users/{id}/widgets is here"}"#);
+    };
+    match shared.settings.statuses.get(id) {
+        Some(status) => Answer::new(*status, r#"{"error":"as asked"}"#),
+        None => Answer::new(200, widgets(id, &request.method, &body)),
+    }
+}
+
+/// The answer to GET; that to others says in addition what was sent.
+fn widgets(id: &str, method: &str, data: &[u8]) -> String {
+    let widgets = ["gear", "lever"].map(|kind| json!({ "kind": kind, "name": format!("{kind} of {id}") }));
+    // `json!` puts the members in alphabetical order, which happens to be ours.
+    match (method, data) {
+        ("GET" | "HEAD", []) => json!({ "user": id, "widgets": widgets }),
+        _ => {
+            let data = String::from_utf8_lossy(data);
+            json!({ "data": data, "method": method, "user": id, "widgets": widgets })
+        }
+    }
+    .to_string()
+}
+
+/// Takes in what still comes of a body that is not read. A connection that is closed before that is reset, and the
+/// answer may be lost.
+fn drain(reader: impl Read, stream: &TcpStream) -> io::Result<()> {
+    stream.shutdown(Shutdown::Write)?;
+    stream.set_read_timeout(Some(DRAINING))?;
+    io::copy(&mut reader.take(MAX_DRAINED), &mut io::sink()).map(|_| ())
+}
+
+/// Waits until the other side goes, or the server ends and shuts the socket down.
+fn until_closed(mut stream: &TcpStream) {
+    let mut ignored = [0; 1024];
+    loop {
+        match stream.read(&mut ignored) {
+            Ok(0) => return,
+            Ok(_) => {}
+            // The read timeout is for idle connections; this one is kept waiting.
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return,
+        }
+    }
+}

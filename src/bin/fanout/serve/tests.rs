@@ -1,0 +1,120 @@
+//! A whole server in this process, over real sockets.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use super::*;
+use crate::values::rate;
+
+fn settings() -> Settings {
+    Settings::new(Quota::new(rate::parse("1/m").unwrap(), Some(2)))
+}
+
+/// Without a limit.
+fn open() -> Settings {
+    Settings::new(Quota::new(fanout::Rate::UNLIMITED, None))
+}
+
+fn connect(server: &Server) -> TcpStream {
+    let url = server.url();
+    let address = url.trim_start_matches("http://").split('/').next().unwrap();
+    TcpStream::connect(address).unwrap()
+}
+
+/// Everything that comes back before the connection ends, and whether it ended in order.
+fn send(server: &Server, requests: &str) -> (String, io::Result<()>) {
+    let mut stream = connect(server);
+    stream.write_all(requests.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    let end = stream.read_to_end(&mut answer).map(|_| ());
+    (String::from_utf8(answer).unwrap(), end)
+}
+
+fn ask(server: &Server, path: &str) -> String {
+    let (answer, end) = send(server, &format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"));
+    end.unwrap();
+    answer
+}
+
+#[test]
+fn it_answers_within_the_quota_and_refuses_beyond() {
+    let server = Server::start(settings()).unwrap();
+    let first = ask(&server, "/users/7/widgets");
+    assert!(
+        first.starts_with("HTTP/1.1 200 OK\r\n") && first.contains(r#"{"user":"7","widgets":[{"#),
+        "{first}"
+    );
+    assert!(ask(&server, "/elsewhere").starts_with("HTTP/1.1 404 "));
+    let third = ask(&server, "/users/7/widgets");
+    assert!(third.starts_with("HTTP/1.1 429 ") && third.contains("\r\nretry-after: 60\r\n"), "{third}");
+    let seen = server.stop();
+    assert_eq!((seen.requests, seen.refused), (3, 1));
+}
+
+#[test]
+fn faults_are_as_asked() {
+    let mut settings = settings();
+    settings.statuses.insert("7".to_owned(), 500);
+    settings.statuses.insert("8".to_owned(), 404);
+    let server = Server::start(settings).unwrap();
+    assert!(ask(&server, "/users/7/widgets").starts_with("HTTP/1.1 500 "));
+    assert!(ask(&server, "/users/8/widgets").starts_with("HTTP/1.1 404 "));
+}
+
+#[test]
+fn a_body_is_told_back_and_another_request_may_follow() {
+    let server = Server::start(open()).unwrap();
+    let post =
+        "POST /users/7/widgets HTTP/1.1\r\nIdempotency-Key: k\r\nContent-Length: 10\r\n\r\n{\"a\": \"b\"}";
+    let (answers, end) = send(&server, &format!("{post}GET /users/8/widgets HTTP/1.0\r\n\r\n"));
+    end.unwrap();
+    assert!(
+        answers.contains(r#"{"data":"{\"a\": \"b\"}","method":"POST","user":"7","widgets":[{"#),
+        "{answers}"
+    );
+    assert!(answers.contains(r#"{"user":"8","widgets":[{"#), "{answers}");
+    assert_eq!(server.stop().requests, 2);
+}
+
+#[test]
+fn the_answer_to_head_has_no_body_and_another_request_may_follow() {
+    let server = Server::start(open()).unwrap();
+    let requests = "HEAD /users/7/widgets HTTP/1.1\r\n\r\nGET /users/8/widgets HTTP/1.0\r\n\r\n";
+    let (answers, end) = send(&server, requests);
+    end.unwrap();
+    let (head, rest) = answers.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.contains("content-length: "), "{answers}");
+    assert!(rest.starts_with("HTTP/1.1 200 OK\r\n") && rest.contains(r#""user":"8""#), "{answers}");
+}
+
+#[test]
+fn a_body_that_is_not_read_is_refused_and_the_refusal_arrives() {
+    let server = Server::start(open()).unwrap();
+    for (headers, status) in [("Content-Length: 300000", 413), ("Transfer-Encoding: chunked", 411)] {
+        let head = format!("POST /users/7/widgets HTTP/1.1\r\n{headers}\r\n\r\n");
+        let (answer, end) = send(&server, &format!("{head}{}", "x".repeat(300_000)));
+        end.unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "the body is no request: {answer}");
+    }
+}
+
+#[test]
+fn a_stop_ends_what_hangs_and_what_takes_its_time() {
+    let mut settings = settings();
+    settings.latency = Duration::from_secs(3_600);
+    settings.hanging.insert("7".to_owned());
+    let server = Server::start(settings).unwrap();
+    let streams = ["7", "8"].map(|id| {
+        let mut stream = connect(&server);
+        write!(stream, "GET /users/{id}/widgets HTTP/1.1\r\n\r\n").unwrap();
+        stream
+    });
+    drop(server);
+    for mut stream in streams {
+        // The end, or a reset: the connection was not yet accepted.
+        assert!(matches!(stream.read(&mut [0; 1]), Ok(0) | Err(_)));
+    }
+}
