@@ -73,16 +73,18 @@ impl GetOptions {
 }
 
 fn pace(args: &PaceArgs) -> Result<(Quota, usize), UsageError> {
-    let quota = quota(&args.rate, args.burst.as_deref())?;
+    let quota = quota(["rate", "burst"], &args.rate, args.burst.as_deref())?;
     let max_in_flight = value("max-in-flight", &args.max_in_flight, |text| whole(text, 1..=MAX_IN_FLIGHT))?;
     Ok((quota, max_in_flight))
 }
 
-fn quota(rate: &str, burst: Option<&str>) -> Result<Quota, UsageError> {
-    let rate = value("rate", rate, rate::parse)?;
-    let burst = optional("burst", burst, |text| match whole(text, 1..=u32::MAX) {
+/// A rate and its burst, which are the values of these two options.
+fn quota(options: [&str; 2], rate: &str, burst: Option<&str>) -> Result<Quota, UsageError> {
+    let [rate_option, burst_option] = options;
+    let rate = value(rate_option, rate, rate::parse)?;
+    let burst = optional(burst_option, burst, |text| match whole(text, 1..=u32::MAX) {
         Ok(_) if rate.is_unlimited() => {
-            Err("there is no burst without a rate (leave it out, or name a --rate)".to_owned())
+            Err(format!("there is no burst without a rate (leave it out, or name a --{rate_option})"))
         }
         burst => burst,
     })?;

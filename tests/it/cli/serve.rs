@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::mpsc::channel;
 use std::thread;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::support::*;
 
@@ -32,49 +32,115 @@ fn ask(url: &str, id: &str) -> String {
     answer
 }
 
+/// The values of a header, which is named in small letters as the server does.
+fn header<'a>(answer: &'a str, name: &str) -> Vec<&'a str> {
+    let head = answer.split("\r\n\r\n").next().unwrap();
+    let lines = head.split("\r\n").filter_map(|line| line.split_once(": "));
+    lines.filter(|(found, _)| *found == name).map(|(_, value)| value).collect()
+}
+
+/// Ends it, and what it said then.
+fn last_words(running: Running) -> String {
+    running.kill(&["TERM"]);
+    let done = running.done();
+    done.code(0);
+    done.stderr
+}
+
 #[test]
 fn it_answers_within_its_quota_and_refuses_beyond() {
-    let (running, url) = serve(&["--rate", "1/m", "--burst", "2"]);
+    let (running, url) = serve(&["--rate", "1/h", "--burst", "2"]);
     let answer = ask(&url, "7");
     assert!(
         answer.starts_with("HTTP/1.1 200 ") && answer.contains("{\"user\":\"7\",\"widgets\":["),
         "{answer}"
     );
     assert!(ask(&url, "8").starts_with("HTTP/1.1 200 "));
-    let refused = ask(&url, "9").to_ascii_lowercase();
-    assert!(refused.starts_with("http/1.1 429 "), "{refused}");
-    let seconds = refused.split("\r\nretry-after: ").nth(1).unwrap().split('\r').next().unwrap();
-    assert!((1..=60).contains(&seconds.parse().unwrap()), "{seconds}");
-    running.kill(&["TERM"]);
-    let done = running.done();
-    assert!(done.code(0).stderr.contains("saw 3 requests, refused 1 (429)"), "{}", done.stderr);
+    let refused = ask(&url, "9");
+    assert!(refused.starts_with("HTTP/1.1 429 "), "{refused}");
+    let seconds = header(&refused, "retry-after")[0].parse().unwrap();
+    assert!((1..=3_600).contains(&seconds), "{seconds}");
+    let said = last_words(running);
+    assert!(said.contains("saw 3 requests, refused 1 (429), worked on "), "{said}");
+    assert!(said.contains("as they arrived, the fullest window took 3.0 of a burst of 2"), "{said}");
 }
 
 #[test]
 fn it_refuses_what_goes_beyond_its_cap() {
-    let (_running, url) = serve(&["--rate", "none", "--max-in-flight", "1", "--hang-id", "7"]);
-    let (tell, answers) = channel();
-    let streams = [(); 2].map(|()| {
-        let stream = send(&url, "7");
-        let (mut reader, tell) = (stream.try_clone().unwrap(), tell.clone());
-        thread::spawn(move || {
-            let mut answer = String::new();
-            let _ = reader.read_to_string(&mut answer);
-            let _ = tell.send(answer);
+    for (dialect, status, words) in
+        [("plain", 429, "too many at once"), ("github", 403, "You have exceeded a secondary rate limit")]
+    {
+        let args = ["--rate", "none", "--max-in-flight", "1", "--hang-id", "7", "--dialect", dialect];
+        let (_running, url) = serve(&args);
+        let (tell, answers) = channel();
+        let streams = [(); 2].map(|()| {
+            let stream = send(&url, "7");
+            let (mut reader, tell) = (stream.try_clone().unwrap(), tell.clone());
+            thread::spawn(move || {
+                let mut answer = String::new();
+                let _ = reader.read_to_string(&mut answer);
+                let _ = tell.send(answer);
+            });
+            stream
         });
-        stream
-    });
-    // One of them hangs, whichever; so it is the other one that is answered.
-    let refused = answers.recv_timeout(PATIENCE).unwrap();
-    assert!(refused.starts_with("HTTP/1.1 429 ") && refused.contains("\r\nretry-after: 1\r\n"), "{refused}");
-    for stream in streams {
-        let _ = stream.shutdown(Shutdown::Both);
+        // One of them hangs, whichever; so it is the other one that is answered.
+        let refused = answers.recv_timeout(PATIENCE).unwrap();
+        assert!(refused.starts_with(&format!("HTTP/1.1 {status} ")) && refused.contains(words), "{refused}");
+        assert_eq!(header(&refused, "retry-after"), ["1"], "{refused}");
+        for stream in streams {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+        // The server hears of that at some moment from now on.
+        let deadline = Instant::now() + PATIENCE;
+        while !ask(&url, "8").starts_with("HTTP/1.1 200 ") {
+            assert!(Instant::now() < deadline, "the place is never free again");
+        }
     }
-    // The server hears of that at some moment from now on.
-    let deadline = Instant::now() + PATIENCE;
-    while !ask(&url, "8").starts_with("HTTP/1.1 200 ") {
-        assert!(Instant::now() < deadline, "the place is never free again");
+}
+
+#[test]
+fn as_github_it_tells_its_window_with_each_answer_and_refuses_with_403() {
+    let (running, url) = serve(&["--dialect", "github", "--rate", "2/m"]);
+    let answers = ["7", "8", "9"].map(|id| ask(&url, id));
+    for (answer, (status, remaining)) in answers.iter().zip([(200, "1"), (200, "0"), (403, "0")]) {
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert_eq!(header(answer, "x-ratelimit-limit"), ["2"], "{answer}");
+        assert_eq!(header(answer, "x-ratelimit-remaining"), [remaining], "{answer}");
+        assert_eq!(header(answer, "x-ratelimit-resource"), ["core"], "{answer}");
+        assert_eq!(header(answer, "x-ratelimit-reset"), header(&answers[0], "x-ratelimit-reset"));
+        assert!(header(answer, "date")[0].ends_with(" GMT"), "{answer}");
+        assert_eq!(header(answer, "retry-after"), [] as [&str; 0], "{answer}");
     }
+    let used = answers.each_ref().map(|answer| header(answer, "x-ratelimit-used")[0]);
+    assert_eq!(used, ["1", "2", "2"]);
+    let reset: u64 = header(&answers[0], "x-ratelimit-reset")[0].parse().unwrap();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    assert!((now..=now + 60).contains(&reset), "{reset} at {now}");
+    let refused = answers[2].split("\r\n\r\n").nth(1).unwrap();
+    let refused: serde_json::Value = serde_json::from_str(refused).unwrap();
+    assert!(refused["message"].as_str().unwrap().starts_with("API rate limit exceeded for "), "{refused}");
+    assert!(refused["documentation_url"].as_str().unwrap().starts_with("https://docs.github.com/"));
+    let said = last_words(running);
+    assert!(said.contains("saw 3 requests, refused 1 (403)") && !said.contains("burst"), "{said}");
+}
+
+#[test]
+fn of_a_hidden_limit_nothing_is_told() {
+    let (running, url) = serve(&["--rate", "none", "--hidden-rate", "1/m", "--hidden-burst", "2"]);
+    let answers = ["7", "8", "9"].map(|id| ask(&url, id));
+    for (answer, status) in answers.iter().zip([200, 200, 429]) {
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert!(!answer.contains("retry-after") && !answer.contains("ratelimit"), "{answer}");
+    }
+    let said = last_words(running);
+    assert!(said.contains("refused 1 (429), 1 of them by the hidden limit"), "{said}");
+
+    let (_running, url) = serve(&["--dialect", "github", "--hidden-rate", "1/m"]);
+    let answers = ["7", "8"].map(|id| ask(&url, id));
+    assert!(answers[1].starts_with("HTTP/1.1 403 "), "{}", answers[1]);
+    let seconds = header(&answers[1], "retry-after")[0].parse().unwrap();
+    assert!((1..=60).contains(&seconds), "{seconds}");
+    assert!(header(&answers[1], "x-ratelimit-remaining")[0] != "0", "{}", answers[1]);
 }
 
 #[test]
@@ -101,6 +167,17 @@ fn what_is_sent_comes_back() {
 #[test]
 fn mistakes_are_named() {
     let cases: &[(&[&str], &str)] = &[
+        (&["--dialect", "gitlab"], "invalid value 'gitlab' for '--dialect <KIND>'"),
+        (&["--dialect", "github", "--burst", "5"], "--burst 5: GitHub counts in fixed windows"),
+        (&["--dialect", "github", "--rate", "5/x"], "--rate 5/x: unknown unit 'x'"),
+        (&["--hidden-rate", "fast"], "--hidden-rate fast: not a number of requests"),
+        (&["--hidden-rate", "-1/s"], "--hidden-rate -1/s: not a number of requests"),
+        (&["--hidden-rate", "5/s", "--hidden-burst", "0"], "--hidden-burst 0: use a whole number from 1 to "),
+        (
+            &["--hidden-rate", "none", "--hidden-burst", "5"],
+            "--hidden-burst 5: there is no burst without a rate (leave it out, or name a --hidden-rate)",
+        ),
+        (&["--hidden-burst", "5"], "the following required arguments were not provided"),
         (&["--burst", "0"], "--burst 0: use a whole number from 1 to "),
         (&["--rate", "none", "--burst", "5"], "--burst 5: there is no burst without a rate"),
         (&["--status-id", "9"], "--status-id 9: no '='"),

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::TEMPLATE;
+use crate::serve::Dialect;
 
 /// Run the built-in API that enforces a quota, to try a job against
 ///
@@ -16,12 +17,15 @@ use super::TEMPLATE;
 Examples:
   fanout serve --port 8080
   fanout serve --rate 5/s --burst 3 --latency 200ms
-  fanout serve --fail-id 7 --hang-id 8 --status-id 9=404",
+  fanout serve --dialect github --rate 60/m
+  fanout serve --fail-id 7 --hang-id 8 --status-id 9=404
+  fanout serve --rate 200/s --hidden-rate 140/s",
     after_help = "\
 The quota is counted as requests arrive. A network does not keep the distances at which \
 they were sent, so a client that keeps a quota exactly can still be refused by a server \
 that counts the same one exactly. Give the server a burst of one more than the client's, \
-as the default does."
+as the default does. At the end it says how many more requests came in the fullest window \
+than the rate brings in it: the quota was kept if these are no more than the burst."
 )]
 pub(crate) struct ServeArgs {
     /// Listen on this port of 127.0.0.1; 0 for a free one
@@ -39,6 +43,24 @@ pub(crate) struct ServeArgs {
     /// Work on this many requests at the same time; more are refused
     #[arg(long, allow_hyphen_values = true, value_name = "N", default_value = "8")]
     pub(crate) max_in_flight: String,
+
+    /// Tell of the quota, and refuse, as this kind of server does
+    ///
+    /// As GitHub counts, --rate 60/m is 60 requests in each fixed window of a minute, which begins with the
+    /// second of its first request and ends when x-ratelimit-reset says; there is no --burst.
+    #[arg(long, value_name = "KIND", default_value = "plain")]
+    pub(crate) dialect: Dialect,
+
+    /// Admit no more than this either, and do not tell of it [default: none]
+    ///
+    /// What goes beyond is refused with 429 without Retry-After, as nginx does it with limit_req_status 429;
+    /// with --dialect github by a secondary limit, 403 with Retry-After. It costs no token of --rate.
+    #[arg(long, allow_hyphen_values = true, value_name = "N[/UNIT]")]
+    pub(crate) hidden_rate: Option<String>,
+
+    /// Admit this many at once by --hidden-rate [default: what two seconds bring, from 1 to 20]
+    #[arg(long, allow_hyphen_values = true, value_name = "N", requires = "hidden_rate")]
+    pub(crate) hidden_burst: Option<String>,
 
     /// Take this long over each answer [default: none]
     #[arg(long, allow_hyphen_values = true, value_name = "DUR")]

@@ -40,6 +40,7 @@ impl Answer {
 fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
+        403 => "Forbidden",
         404 => "Not Found",
         411 => "Length Required",
         413 => "Content Too Large",

@@ -2,12 +2,12 @@
 
 use std::io::{self, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use super::answer::Answer;
-use super::gate::Admitted;
+use super::gate::Entry;
 use super::request::{Body, Request};
 use super::server::Shared;
 
@@ -47,16 +47,16 @@ fn reply(
     shared: &Shared,
     request: &Request,
     body: Body,
-    entry: Result<Admitted<'_>, u64>,
+    entry: Entry<'_>,
     stream: &TcpStream,
 ) -> Option<Answer> {
-    match entry {
-        Err(seconds) => {
-            Some(Answer::new(429, r#"{"error":"over the quota"}"#).header("retry-after", seconds))
-        }
+    let dialect = shared.settings.dialect;
+    let answer = match entry.verdict {
+        Err(refusal) => dialect.refusal(refusal),
         // It gives its place back at the end of this arm, before anything is written.
-        Ok(_admitted) => work(shared, request, body, stream),
-    }
+        Ok(_admitted) => work(shared, request, body, stream)?,
+    };
+    Some(dialect.tell(answer, entry.account, shared.gate.clock().second(Instant::now())))
 }
 
 /// Takes its time over a request that was let in. Then there is its answer; or nothing, if it is kept waiting to the

@@ -1,4 +1,7 @@
-//! Who is let in: the quota, the cap on what is in flight, and the count of both.
+//! Who is let in: the cap on what is in flight, the limits, and the count of all that.
+//!
+//! The cap is asked first, then the hidden limit, which stands in front as a proxy would, then the quota. What one of
+//! them refuses costs nothing of those behind it.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -6,82 +9,164 @@ use std::time::{Duration, Instant};
 use fanout::{InvalidLimit, Take, TokenBucket};
 use parking_lot::Mutex;
 
-use super::Settings;
+use super::clock::WallClock;
+use super::window::{Account, Window};
+use super::{Dialect, Settings};
 
 /// So many arrivals are remembered; the others are counted only.
 const MAX_ARRIVALS: usize = 100_000;
 
-/// The least that `Retry-After` can say, in seconds.
-const SOON: u64 = 1;
-
 /// The one door for all connections.
 pub(crate) struct Gate {
     max_in_flight: usize,
+    clock: WallClock,
     state: Mutex<State>,
 }
 
 struct State {
-    bucket: TokenBucket,
+    quota: Limit,
+    hidden: Option<TokenBucket>,
     in_flight: usize,
     seen: Seen,
+}
+
+/// The quota, as its dialect counts it.
+enum Limit {
+    Bucket(TokenBucket),
+    Window(Window),
 }
 
 /// What a server has seen.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
+    pub(crate) dialect: Dialect,
     /// All requests, with those that were refused.
     pub(crate) requests: u64,
-    /// Those that were answered 429.
+    /// Those that were not let in.
     pub(crate) refused: u64,
+    /// Those of them that were refused by the hidden limit.
+    pub(crate) refused_by_hidden: u64,
     /// The most that were worked on at the same time.
     pub(crate) most_in_flight: usize,
     /// When requests arrived, the first [`MAX_ARRIVALS`] of them.
     pub(crate) arrivals: Vec<Instant>,
 }
 
+/// What becomes of a request that has arrived.
+pub(super) struct Entry<'a> {
+    pub(super) verdict: Result<Admitted<'a>, Refusal>,
+    /// How the quota stands with this request counted, if it is one that is told.
+    pub(super) account: Option<Account>,
+}
+
 /// One request that was let in. Give it back before the last byte of the answer goes out: then whoever has
 /// that byte may send the next request.
-pub(crate) struct Admitted<'a>(&'a Gate);
+pub(super) struct Admitted<'a>(&'a Gate);
+
+/// Why a request is not let in, and how long it takes until one could be, where that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    Quota { wait: Duration },
+    InFlight,
+    Hidden { wait: Duration },
+}
 
 impl Gate {
-    pub(crate) fn new(settings: &Settings, now: Instant) -> Result<Gate, InvalidLimit> {
+    pub(super) fn new(settings: &Settings, now: Instant) -> Result<Gate, InvalidLimit> {
         let bucket = TokenBucket::new(settings.quota.rate, settings.quota.burst, now)?;
-        let state = State { bucket, in_flight: 0, seen: Seen::default() };
-        Ok(Gate { max_in_flight: settings.max_in_flight, state: Mutex::new(state) })
+        let quota = match (settings.dialect, settings.quota.rate.parts()) {
+            (Dialect::GitHub, Some((limit, length))) => Limit::Window(Window::new(limit, length)),
+            _ => Limit::Bucket(bucket),
+        };
+        let hidden =
+            settings.hidden.map(|hidden| TokenBucket::new(hidden.rate, hidden.burst, now)).transpose()?;
+        let seen = Seen { dialect: settings.dialect, ..Seen::default() };
+        Ok(Gate {
+            max_in_flight: settings.max_in_flight,
+            clock: WallClock::start(now),
+            state: Mutex::new(State { quota, hidden, in_flight: 0, seen }),
+        })
     }
 
-    /// Lets a request in that has just arrived, or says in how many whole seconds it may come again.
-    pub(crate) fn enter(&self) -> Result<Admitted<'_>, u64> {
+    /// Lets a request in that has just arrived, or says why not.
+    pub(super) fn enter(&self) -> Entry<'_> {
+        self.enter_by(Instant::now)
+    }
+
+    fn enter_by(&self, clock: impl FnOnce() -> Instant) -> Entry<'_> {
         let mut state = self.state.lock();
         // Read under the lock, so that arrivals are in order.
-        let now = Instant::now();
+        let now = clock();
         state.seen.requests += 1;
         if state.seen.arrivals.len() < MAX_ARRIVALS {
             state.seen.arrivals.push(now);
         }
-        let verdict = match state.in_flight < self.max_in_flight {
-            false => Err(SOON),
-            true => match state.bucket.take(1, now) {
-                Ok(Take::Taken) => Ok(()),
-                Ok(Take::DueAt(due)) => Err(whole_seconds(due.saturating_duration_since(now))),
-                Err(_) => Err(SOON), // the burst is at least 1
-            },
-        };
-        match verdict {
+        let verdict = match state.judge(self, now) {
             Ok(()) => {
                 state.in_flight += 1;
                 state.seen.most_in_flight = state.seen.most_in_flight.max(state.in_flight);
                 Ok(Admitted(self))
             }
-            Err(seconds) => {
+            Err(refusal) => {
                 state.seen.refused += 1;
-                Err(seconds)
+                state.seen.refused_by_hidden += u64::from(matches!(refusal, Refusal::Hidden { .. }));
+                Err(refusal)
+            }
+        };
+        Entry { verdict, account: state.quota.account(&self.clock, now) }
+    }
+
+    /// The clock by which the quota is told.
+    pub(super) fn clock(&self) -> &WallClock {
+        &self.clock
+    }
+
+    pub(super) fn seen(&self) -> Seen {
+        self.state.lock().seen.clone()
+    }
+}
+
+impl State {
+    fn judge(&mut self, gate: &Gate, now: Instant) -> Result<(), Refusal> {
+        if self.in_flight >= gate.max_in_flight {
+            return Err(Refusal::InFlight);
+        }
+        if let Some(hidden) = &mut self.hidden {
+            take(hidden, now).map_err(|wait| Refusal::Hidden { wait })?;
+        }
+        self.quota.take(&gate.clock, now).map_err(|wait| Refusal::Quota { wait })
+    }
+}
+
+impl Limit {
+    /// Counts a request, or says how long it takes until one fits.
+    fn take(&mut self, clock: &WallClock, now: Instant) -> Result<(), Duration> {
+        match self {
+            Limit::Bucket(bucket) => take(bucket, now),
+            Limit::Window(window) => {
+                let second = clock.second(now);
+                match window.take(second) {
+                    true => Ok(()),
+                    false => Err(Duration::from_secs(window.account(second).reset.saturating_sub(second))),
+                }
             }
         }
     }
 
-    pub(crate) fn seen(&self) -> Seen {
-        self.state.lock().seen.clone()
+    fn account(&self, clock: &WallClock, now: Instant) -> Option<Account> {
+        match self {
+            Limit::Bucket(_) => None,
+            Limit::Window(window) => Some(window.account(clock.second(now))),
+        }
+    }
+}
+
+/// Takes a token, or says how long it takes until one is there.
+fn take(bucket: &mut TokenBucket, now: Instant) -> Result<(), Duration> {
+    match bucket.take(1, now) {
+        Ok(Take::Taken) => Ok(()),
+        Ok(Take::DueAt(due)) => Err(due.saturating_duration_since(now)),
+        Err(_) => Err(Duration::ZERO), // the burst is at least 1
     }
 }
 
@@ -91,17 +176,14 @@ impl Drop for Admitted<'_> {
     }
 }
 
-fn whole_seconds(time: Duration) -> u64 {
-    (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(SOON)
-}
-
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Seen { requests, refused, most_in_flight, .. } = self;
-        write!(
-            f,
-            "saw {requests} requests, refused {refused} (429), worked on {most_in_flight} at once at most"
-        )
+        let Seen { requests, refused, refused_by_hidden, most_in_flight, .. } = self;
+        write!(f, "saw {requests} requests, refused {refused} ({})", self.dialect.refusal_status())?;
+        if *refused_by_hidden > 0 {
+            write!(f, ", {refused_by_hidden} of them by the hidden limit")?;
+        }
+        write!(f, ", worked on {most_in_flight} at once at most")
     }
 }
 
@@ -111,34 +193,99 @@ mod tests {
     use crate::quota::Quota;
     use crate::values::rate;
 
-    fn gate(rate: &str, burst: u32, max_in_flight: usize) -> Gate {
-        let quota = Quota::new(rate::parse(rate).unwrap(), Some(burst));
-        Gate::new(&Settings { max_in_flight, ..Settings::new(quota) }, Instant::now()).unwrap()
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn quota(rate: &str, burst: u32) -> Quota {
+        Quota::new(rate::parse(rate).unwrap(), Some(burst))
+    }
+
+    /// A gate, and when it was made, at half past a second of its clock.
+    fn gate(settings: Settings) -> (Gate, Instant) {
+        let now = Instant::now();
+        let mut gate = Gate::new(&settings, now).unwrap();
+        gate.clock = WallClock::showing(Duration::from_millis(1_000_500), now);
+        (gate, now)
+    }
+
+    fn refusal(gate: &Gate, now: Instant) -> Option<Refusal> {
+        gate.enter_by(|| now).verdict.err()
     }
 
     #[test]
     fn what_goes_beyond_the_quota_is_told_when_to_come_again() {
-        let gate = gate("1/m", 2, 8);
-        assert!(gate.enter().is_ok() && gate.enter().is_ok());
-        assert_eq!(gate.enter().err(), Some(60));
+        let (gate, now) = gate(Settings::new(quota("1/m", 2)));
+        assert_eq!([(); 2].map(|()| refusal(&gate, now)), [None, None]);
+        assert_eq!(refusal(&gate, now + SECOND), Some(Refusal::Quota { wait: 59 * SECOND }));
+        assert_eq!(refusal(&gate, now + 60 * SECOND), None);
         let seen = gate.seen();
-        assert_eq!((seen.requests, seen.refused, seen.most_in_flight, seen.arrivals.len()), (3, 1, 1, 3));
+        assert_eq!((seen.requests, seen.refused, seen.most_in_flight, seen.arrivals.len()), (4, 1, 1, 4));
     }
 
     #[test]
     fn what_goes_beyond_the_cap_is_refused_and_costs_no_token() {
-        let gate = gate("1/m", 2, 1);
-        let first = gate.enter();
-        assert!(first.is_ok());
-        assert_eq!(gate.enter().err(), Some(1));
+        let settings = Settings::new(quota("1/m", 2));
+        let (gate, now) = gate(Settings { max_in_flight: 1, hidden: Some(quota("1/m", 2)), ..settings });
+        let first = gate.enter_by(|| now);
+        assert_eq!(refusal(&gate, now), Some(Refusal::InFlight));
         drop(first);
-        assert!(gate.enter().is_ok(), "the second token is still there");
+        assert_eq!(refusal(&gate, now), None, "the second token is still there");
+        assert_eq!(gate.seen().most_in_flight, 1);
     }
 
     #[test]
-    fn seconds_are_rounded_up() {
-        for (millis, seconds) in [(0, 1), (1, 1), (1_000, 1), (1_001, 2), (59_999, 60)] {
-            assert_eq!(whole_seconds(Duration::from_millis(millis)), seconds, "{millis}");
-        }
+    fn the_hidden_limit_refuses_first_and_then_costs_no_token_of_the_quota() {
+        let (gate, now) = gate(Settings { hidden: Some(quota("2/s", 1)), ..Settings::new(quota("1/m", 2)) });
+        assert_eq!(refusal(&gate, now), None);
+        assert_eq!(refusal(&gate, now), Some(Refusal::Hidden { wait: SECOND / 2 }));
+        assert_eq!(refusal(&gate, now + SECOND), None);
+        assert_eq!(refusal(&gate, now + 2 * SECOND), Some(Refusal::Quota { wait: 58 * SECOND }));
+        let seen = gate.seen();
+        assert_eq!((seen.requests, seen.refused, seen.refused_by_hidden), (4, 2, 1));
+    }
+
+    #[test]
+    fn github_counts_in_fixed_windows_and_tells_how_they_stand() {
+        let settings = Settings { dialect: Dialect::GitHub, ..Settings::new(quota("2/m", 9)) };
+        let (gate, now) = gate(settings);
+        let enter = |seconds: u32| {
+            let entry = gate.enter_by(|| now + seconds * SECOND);
+            let account = entry.account.unwrap();
+            (entry.verdict.err(), account.remaining(), account.reset)
+        };
+        assert_eq!(enter(0), (None, 1, 1_060));
+        assert_eq!(enter(30), (None, 0, 1_060));
+        assert_eq!(enter(59), (Some(Refusal::Quota { wait: SECOND }), 0, 1_060));
+        assert_eq!(enter(60), (None, 1, 1_120));
+    }
+
+    #[test]
+    fn a_secondary_refusal_of_github_costs_nothing_and_tells_of_the_window_that_would_open() {
+        let settings = Settings { dialect: Dialect::GitHub, ..Settings::new(quota("2/m", 9)) };
+        let (gate, now) = gate(Settings { max_in_flight: 1, ..settings });
+        let first = gate.enter_by(|| now);
+        let second = gate.enter_by(|| now + 61 * SECOND);
+        assert_eq!(second.verdict.err(), Some(Refusal::InFlight));
+        assert_eq!(second.account, Some(Account { limit: 2, used: 0, reset: 1_121 }));
+        drop(first);
+    }
+
+    #[test]
+    fn without_a_limit_github_has_nothing_to_tell() {
+        let quota = Quota::new(fanout::Rate::UNLIMITED, None);
+        let (gate, now) = gate(Settings { dialect: Dialect::GitHub, ..Settings::new(quota) });
+        let entry = gate.enter_by(|| now);
+        assert!(entry.verdict.is_ok());
+        assert_eq!(entry.account, None);
+    }
+
+    #[test]
+    fn what_was_seen_is_told_without_what_never_was() {
+        let mut seen = Seen { requests: 60, most_in_flight: 8, ..Seen::default() };
+        assert_eq!(seen.to_string(), "saw 60 requests, refused 0 (429), worked on 8 at once at most");
+        seen = Seen { refused: 5, refused_by_hidden: 3, dialect: Dialect::GitHub, ..seen };
+        assert_eq!(
+            seen.to_string(),
+            "saw 60 requests, refused 5 (403), 3 of them by the hidden limit, worked on 8 at once at most"
+        );
     }
 }

@@ -3,14 +3,17 @@
 //! It is meant to be honest about what arrives, not to be a web server: HTTP/1.1, one path, small bodies.
 //!
 //! From the top: [`server`] listens, a [`conversation`] is held with each connection, and the [`gate`] says who is let
-//! in.
+//! in. How that is told is a [`dialect`]. Below them are values and arithmetic.
 
 mod conversation;
+mod dialect;
 mod gate;
 mod server;
 
 mod answer;
+mod clock;
 mod request;
+mod window;
 
 #[cfg(test)]
 mod tests;
@@ -22,10 +25,12 @@ use std::time::Duration;
 use crossbeam_channel::bounded;
 
 use crate::exit::Exit;
+use crate::picture::fullest_window;
 use crate::quota::Quota;
 use crate::screen::Screen;
 use crate::signals;
 
+pub(crate) use dialect::Dialect;
 pub(crate) use gate::Seen;
 pub(crate) use server::Server;
 
@@ -34,7 +39,11 @@ pub(crate) use server::Server;
 pub(crate) struct Settings {
     /// 0: a free one.
     pub(crate) port: u16,
+    pub(crate) dialect: Dialect,
+    /// With the dialect of GitHub, the rate is so many requests in each fixed window, and the burst is not looked at.
     pub(crate) quota: Quota,
+    /// Another quota, of which nothing is told.
+    pub(crate) hidden: Option<Quota>,
     pub(crate) max_in_flight: usize,
     /// How long it takes over each answer.
     pub(crate) latency: Duration,
@@ -49,7 +58,9 @@ impl Settings {
     pub(crate) fn new(quota: Quota) -> Settings {
         Settings {
             port: 0,
+            dialect: Dialect::Plain,
             quota,
+            hidden: None,
             max_in_flight: 8,
             latency: Duration::ZERO,
             hanging: HashSet::new(),
@@ -60,9 +71,13 @@ impl Settings {
 
 /// Serves until a signal comes, and says then what it has seen.
 pub(crate) fn serve(settings: Settings, screen: &Screen) -> Exit {
+    let quota = settings.quota;
     match serve_until_signal(settings, screen) {
         Ok(seen) => {
-            screen.say(seen);
+            screen.say(&seen);
+            if let Some(line) = against_quota(&seen, quota) {
+                screen.say(line);
+            }
             Exit::Success
         }
         Err(error) => {
@@ -70,6 +85,21 @@ pub(crate) fn serve(settings: Settings, screen: &Screen) -> Exit {
             Exit::Failure
         }
     }
+}
+
+/// How close to the quota requests came, or how far beyond it: a count of what arrived, refused or not. Nothing where
+/// there is no quota, or one of fixed windows, of which what was refused says enough.
+fn against_quota(seen: &Seen, quota: Quota) -> Option<String> {
+    if seen.dialect != Dialect::Plain || quota.rate.is_unlimited() || seen.arrivals.is_empty() {
+        return None;
+    }
+    let fullest = fullest_window(&seen.arrivals, quota);
+    let mut line =
+        format!("as they arrived, the fullest window took {fullest:.1} of a burst of {}", quota.burst);
+    if u64::try_from(seen.arrivals.len()).is_ok_and(|counted| counted < seen.requests) {
+        line += &format!(" (of the first {} requests)", seen.arrivals.len());
+    }
+    Some(line)
 }
 
 fn serve_until_signal(settings: Settings, screen: &Screen) -> io::Result<Seen> {

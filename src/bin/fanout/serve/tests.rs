@@ -102,6 +102,15 @@ fn a_body_that_is_not_read_is_refused_and_the_refusal_arrives() {
 }
 
 #[test]
+fn an_answer_of_github_has_its_account_over_the_wire() {
+    let server = Server::start(Settings { dialect: Dialect::GitHub, ..settings() }).unwrap();
+    let answer = ask(&server, "/users/7/widgets");
+    assert!(answer.contains("\r\nx-ratelimit-limit: 1\r\nx-ratelimit-remaining: 0\r\n"), "{answer}");
+    assert!(answer.contains("\r\ndate: "), "{answer}");
+    assert!(ask(&server, "/users/7/widgets").starts_with("HTTP/1.1 403 Forbidden\r\n"));
+}
+
+#[test]
 fn a_stop_ends_what_hangs_and_what_takes_its_time() {
     let mut settings = settings();
     settings.latency = Duration::from_secs(3_600);
@@ -117,4 +126,20 @@ fn a_stop_ends_what_hangs_and_what_takes_its_time() {
         // The end, or a reset: the connection was not yet accepted.
         assert!(matches!(stream.read(&mut [0; 1]), Ok(0) | Err(_)));
     }
+}
+
+#[test]
+fn how_close_requests_came_to_the_quota_is_told_for_a_quota_that_is_a_token_bucket() {
+    let quota = settings().quota;
+    let mut seen = Seen::default();
+    assert_eq!(against_quota(&seen, quota), None);
+    seen.arrivals = vec![std::time::Instant::now(); 3];
+    seen.requests = 3;
+    let line = "as they arrived, the fullest window took 3.0 of a burst of 2";
+    assert_eq!(against_quota(&seen, quota).as_deref(), Some(line));
+    seen.requests = 4;
+    assert!(against_quota(&seen, quota).unwrap().ends_with(" (of the first 3 requests)"));
+    assert_eq!(against_quota(&seen, open().quota), None);
+    seen.dialect = Dialect::GitHub;
+    assert_eq!(against_quota(&seen, quota), None);
 }
