@@ -143,6 +143,62 @@ fn of_a_hidden_limit_nothing_is_told() {
     assert!(header(&answers[1], "x-ratelimit-remaining")[0] != "0", "{}", answers[1]);
 }
 
+/// What becomes of ids 1 to 60, the first time they are asked for.
+fn fates(args: &[&str]) -> (Vec<String>, Running) {
+    let (running, url) = serve(&[&["--rate", "none"], args].concat());
+    let fate = |id: u32| {
+        let mut answer = Vec::new();
+        let end = send(&url, &id.to_string()).read_to_end(&mut answer);
+        let answer = String::from_utf8(answer).unwrap();
+        match (end, answer.split(' ').nth(1)) {
+            // How much comes before a reset is for the network to say.
+            (Err(_), _) => "reset".to_owned(),
+            (Ok(_), None) => "none".to_owned(),
+            (Ok(_), Some("200")) if !answer.ends_with('}') => "cut".to_owned(),
+            (Ok(_), Some(status)) => status.to_owned(),
+        }
+    };
+    ((1..=60).map(fate).collect(), running)
+}
+
+#[test]
+fn faults_come_by_a_chance_that_is_the_same_in_every_run() {
+    let (fates_now, running) = fates(&["--fault-percent", "40"]);
+    assert_eq!(fates(&["--fault-percent", "40"]).0, fates_now);
+    assert_ne!(fates(&["--fault-percent", "40", "--fault-seed", "1"]).0, fates_now);
+    assert!(fates(&["--fault-percent", "0"]).0.iter().all(|fate| fate == "200"));
+    for kind in ["200", "502", "503", "none", "cut", "reset"] {
+        assert!(fates_now.iter().any(|fate| fate == kind), "{kind} in {fates_now:?}");
+    }
+    let spoiled: Vec<u32> =
+        (1..=60).zip(&fates_now).filter(|(_, fate)| *fate != "200").map(|(id, _)| id).collect();
+    let (count, first) = (spoiled.len(), spoiled[0].to_string());
+    assert!((15..=33).contains(&count), "{count}");
+    let said = last_words(running);
+    assert!(
+        said.contains(&format!("saw 60 requests, refused 0 (429), answered {count} by a fault")),
+        "{said}"
+    );
+
+    let (_running, url) = serve(&["--rate", "none", "--fault-percent", "40"]);
+    let is_ok = |_| {
+        let mut answer = Vec::new();
+        let _ = send(&url, &first).read_to_end(&mut answer);
+        answer.starts_with(b"HTTP/1.1 200 ") && answer.ends_with(b"}")
+    };
+    assert!((0..50).any(is_ok), "each try has a new chance");
+}
+
+#[test]
+fn get_meets_the_faults_of_chance() {
+    // The first tries of 37 and 44 are a 503 and a 502 for this seed; those of 1 to 5 are none.
+    let (_running, url) = serve(&["--fault-percent", "5", "--fault-seed", "0"]);
+    let done = get(["--ids", "1-5,37,44", "--keep-going", &url]);
+    let records = done.code(1).records();
+    let statuses = ["1", "5", "37", "44"].map(|id| records[id]["status"].as_u64());
+    assert_eq!(statuses, [Some(200), Some(200), Some(503), Some(502)]);
+}
+
 #[test]
 fn what_is_sent_comes_back() {
     let (_running, url) = serve(&[]);
@@ -178,6 +234,11 @@ fn mistakes_are_named() {
             "--hidden-burst 5: there is no burst without a rate (leave it out, or name a --hidden-rate)",
         ),
         (&["--hidden-burst", "5"], "the following required arguments were not provided"),
+        (&["--fault-percent", "101"], "--fault-percent 101: use a number from 0 to 100, as in 5 or 0.5"),
+        (&["--fault-percent", "-1"], "--fault-percent -1: use a number from 0 to 100"),
+        (&["--fault-percent", "5%"], "--fault-percent 5%: use a number from 0 to 100"),
+        (&["--fault-percent", ""], "--fault-percent '': use a number from 0 to 100"),
+        (&["--fault-seed", "x"], "--fault-seed x: use a whole number from 0 to 18446744073709551615"),
         (&["--burst", "0"], "--burst 0: use a whole number from 1 to "),
         (&["--rate", "none", "--burst", "5"], "--burst 5: there is no burst without a rate"),
         (&["--status-id", "9"], "--status-id 9: no '='"),

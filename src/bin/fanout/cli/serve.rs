@@ -19,7 +19,7 @@ Examples:
   fanout serve --rate 5/s --burst 3 --latency 200ms
   fanout serve --dialect github --rate 60/m
   fanout serve --fail-id 7 --hang-id 8 --status-id 9=404
-  fanout serve --rate 200/s --hidden-rate 140/s",
+  fanout serve --rate 200/s --hidden-rate 140/s --fault-percent 5",
     after_help = "\
 The quota is counted as requests arrive. A network does not keep the distances at which \
 they were sent, so a client that keeps a quota exactly can still be refused by a server \
@@ -77,4 +77,16 @@ pub(crate) struct ServeArgs {
     /// Answer this status for this id, as in 9=404; repeatable
     #[arg(long, value_name = "ID=CODE", help_heading = "Faults")]
     pub(crate) status_id: Vec<String>,
+
+    /// Answer this share of all other ids' admitted requests by a fault, as in 5 or 0.5
+    ///
+    /// A fifth each: 503 without Retry-After, 502, the connection closed before the answer, closed in the
+    /// middle of it, and reset in the middle of it. Which request meets which follows from its id and how often
+    /// that was admitted before: it is the same in every run, and each try of an id has a new chance.
+    #[arg(long, allow_hyphen_values = true, value_name = "N", default_value = "0", help_heading = "Faults")]
+    pub(crate) fault_percent: String,
+
+    /// Have other requests meet the faults of --fault-percent
+    #[arg(long, allow_hyphen_values = true, value_name = "N", default_value = "0", help_heading = "Faults")]
+    pub(crate) fault_seed: String,
 }

@@ -6,8 +6,8 @@ use super::{optional, quota, value};
 use crate::cli::ServeArgs;
 use crate::exit::UsageError;
 use crate::quota::Quota;
-use crate::serve::{Dialect, Settings};
-use crate::values::{duration, whole};
+use crate::serve::{ByChance, Dialect, Settings};
+use crate::values::{duration, share, whole};
 
 /// What `fanout serve` is to do.
 pub(crate) fn serve_settings(args: &ServeArgs) -> Result<Settings, UsageError> {
@@ -18,6 +18,10 @@ pub(crate) fn serve_settings(args: &ServeArgs) -> Result<Settings, UsageError> {
         max_in_flight: value("max-in-flight", &args.max_in_flight, |text| whole(text, 1..=MAX_IN_FLIGHT))?,
         latency: optional("latency", args.latency.as_deref(), duration::parse)?.unwrap_or_default(),
         hanging: args.hang_id.iter().cloned().collect(),
+        faults: ByChance {
+            share: value("fault-percent", &args.fault_percent, share::parse)?,
+            seed: value("fault-seed", &args.fault_seed, |text| whole(text, 0..=u64::MAX))?,
+        },
         ..Settings::new(told(args)?)
     };
     settings.statuses.extend(args.fail_id.iter().map(|id| (id.clone(), 500)));

@@ -35,6 +35,14 @@ impl Answer {
         let body = if to_head { "" } else { body };
         format!("HTTP/1.1 {status} {reason}\r\n{length}{headers}{connection}\r\n{body}").into_bytes()
     }
+
+    /// The same, but the connection will end in the middle of the body, or of the head if that is all.
+    pub(super) fn cut_bytes(&self, to_head: bool) -> Vec<u8> {
+        let mut bytes = self.bytes(to_head, false);
+        let body = if to_head { 0 } else { self.body.len() };
+        bytes.truncate(bytes.len().saturating_sub(body.div_ceil(2).max(1)));
+        bytes
+    }
 }
 
 fn reason(status: u16) -> &'static str {
@@ -46,6 +54,7 @@ fn reason(status: u16) -> &'static str {
         413 => "Content Too Large",
         429 => "Too Many Requests",
         500 => "Internal Server Error",
+        502 => "Bad Gateway",
         503 => "Service Unavailable",
         _ => "As Asked",
     }
@@ -78,5 +87,14 @@ mod tests {
     fn the_answer_to_head_says_the_length_of_what_it_leaves_out() {
         let text = String::from_utf8(Answer::new(200, "{}").bytes(true, false)).unwrap();
         assert!(text.contains("content-length: 2\r\n") && text.ends_with("\r\n\r\n"), "{text}");
+    }
+
+    #[test]
+    fn what_is_cut_is_never_whole() {
+        let answer = Answer::new(200, "12345678");
+        assert!(answer.cut_bytes(false).ends_with(b"\r\n\r\n1234"));
+        assert!(Answer::new(200, "1").cut_bytes(false).ends_with(b"\r\n\r\n"));
+        assert!(answer.cut_bytes(true).ends_with(b"\r\n\r"));
+        assert!(Answer::new(204, "").cut_bytes(false).ends_with(b"\r\n\r"));
     }
 }

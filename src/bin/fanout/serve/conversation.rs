@@ -1,12 +1,14 @@
-//! One connection: its requests are read, let in or refused, and answered, one after the other.
+//! One connection: its requests are read, let in or refused, and answered or spoiled, one after the other.
 
 use std::io::{self, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use socket2::SockRef;
 
 use super::answer::Answer;
+use super::faults::Fault;
 use super::gate::Entry;
 use super::request::{Body, Request};
 use super::server::Shared;
@@ -17,6 +19,19 @@ const IDLE: Duration = Duration::from_secs(60);
 /// Of a body that is not read, so many bytes are taken in before the connection is closed, and none after such a pause.
 const MAX_DRAINED: u64 = 1024 * 1024;
 const DRAINING: Duration = Duration::from_secs(2);
+
+/// What goes over the wire, and what becomes of the connection.
+struct Reply {
+    bytes: Vec<u8>,
+    then: Then,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    GoOn,
+    Close,
+    Reset,
+}
 
 /// Holds it to its end. An error is an end, too.
 pub(super) fn converse(shared: &Shared, mut stream: &TcpStream) -> io::Result<()> {
@@ -30,13 +45,13 @@ pub(super) fn converse(shared: &Shared, mut stream: &TcpStream) -> io::Result<()
         let Some(reply) = reply(shared, &request, body, entry, stream) else {
             return Ok(());
         };
-        let closes = request.closes || !is_read;
-        stream.write_all(&reply.bytes(request.is_head(), closes))?;
-        if !is_read {
-            return drain(reader, stream);
-        }
-        if closes {
-            return Ok(());
+        stream.write_all(&reply.bytes)?;
+        match reply.then {
+            Then::GoOn => {}
+            Then::Close if is_read => return Ok(()),
+            Then::Close => return drain(reader, stream),
+            // To close the socket is then to reset the connection.
+            Then::Reset => return SockRef::from(stream).set_linger(Some(Duration::ZERO)),
         }
     }
     Ok(())
@@ -49,20 +64,38 @@ fn reply(
     body: Body,
     entry: Entry<'_>,
     stream: &TcpStream,
-) -> Option<Answer> {
+) -> Option<Reply> {
     let dialect = shared.settings.dialect;
-    let answer = match entry.verdict {
-        Err(refusal) => dialect.refusal(refusal),
+    let to_head = request.is_head();
+    let closes = request.closes || !matches!(body, Body::Whole(_));
+    let then = if closes { Then::Close } else { Then::GoOn };
+    let (answer, fault) = match entry.verdict {
+        Err(refusal) => (dialect.refusal(refusal), None),
         // It gives its place back at the end of this arm, before anything is written.
         Ok(_admitted) => work(shared, request, body, stream)?,
     };
-    Some(dialect.tell(answer, entry.account, shared.gate.clock().second(Instant::now())))
+    let told = || dialect.tell(answer, entry.account, shared.gate.clock().second(Instant::now()));
+    let spoiled = |status| Answer::new(status, r#"{"error":"a fault"}"#).bytes(to_head, closes);
+    Some(match fault {
+        None => Reply { bytes: told().bytes(to_head, closes), then },
+        Some(Fault::Unavailable) => Reply { bytes: spoiled(503), then },
+        Some(Fault::BadGateway) => Reply { bytes: spoiled(502), then },
+        Some(Fault::NoAnswer) => Reply { bytes: Vec::new(), then: Then::Close },
+        Some(Fault::Cut) => Reply { bytes: told().cut_bytes(to_head), then: Then::Close },
+        Some(Fault::Reset) => Reply { bytes: told().cut_bytes(to_head), then: Then::Reset },
+    })
 }
 
-/// Takes its time over a request that was let in. Then there is its answer; or nothing, if it is kept waiting to the
-/// end of the connection or of the server.
-fn work(shared: &Shared, request: &Request, body: Body, stream: &TcpStream) -> Option<Answer> {
+/// Takes its time over a request that was let in. Then there is its answer, and how it is to be spoiled; or nothing, if
+/// it is kept waiting to the end of the connection or of the server.
+fn work(
+    shared: &Shared,
+    request: &Request,
+    body: Body,
+    stream: &TcpStream,
+) -> Option<(Answer, Option<Fault>)> {
     let settings = &shared.settings;
+    let fault = fault(shared, request);
     if request.id.as_ref().is_some_and(|id| settings.hanging.contains(id)) {
         until_closed(stream);
         return None;
@@ -70,7 +103,19 @@ fn work(shared: &Shared, request: &Request, body: Body, stream: &TcpStream) -> O
     if !settings.latency.is_zero() && shared.has_stopped(settings.latency) {
         return None;
     }
-    Some(answer(shared, request, body))
+    Some((answer(shared, request, body), fault))
+}
+
+/// How a request that was let in is spoiled. An id for which something else is asked is left to that.
+fn fault(shared: &Shared, request: &Request) -> Option<Fault> {
+    let settings = &shared.settings;
+    let id = request.id.as_deref()?;
+    if settings.hanging.contains(id) || settings.statuses.contains_key(id) {
+        return None;
+    }
+    let fault = shared.faults.draw(id)?;
+    shared.gate.count_fault();
+    Some(fault)
 }
 
 fn answer(shared: &Shared, request: &Request, body: Body) -> Answer {

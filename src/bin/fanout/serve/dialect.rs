@@ -8,11 +8,11 @@
 //! GitHub's headers, statuses and what a client should make of them:
 //! <https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api>. Its quota is so many requests in
 //! a fixed window, not a token bucket, and so it is here: `--rate 5000/h` says 5,000 of each hour, and there is no
-//! burst.
+//! burst. Each answer has the headers but a fault: that comes, as it were, from a proxy that knows nothing of quotas.
 //!
 //! A hidden limit is that of a server in front. nginx's `limit_req` tells nothing before and nothing after, and refuses
 //! with 503 unless `limit_req_status` says 429 (<https://nginx.org/en/docs/http/ngx_http_limit_req_module.html>), as it
-//! mostly does: a 503 would not be told from a failure. At GitHub there is "not a way to check the status of your
+//! mostly does: a 503 would not be told from a fault. At GitHub there is "not a way to check the status of your
 //! secondary rate limit" either, but most refusals say when to come again.
 
 use std::time::Duration;

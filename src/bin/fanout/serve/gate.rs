@@ -46,6 +46,8 @@ pub(crate) struct Seen {
     pub(crate) refused: u64,
     /// Those of them that were refused by the hidden limit.
     pub(crate) refused_by_hidden: u64,
+    /// Those that were let in and answered by a fault.
+    pub(crate) faults: u64,
     /// The most that were worked on at the same time.
     pub(crate) most_in_flight: usize,
     /// When requests arrived, the first [`MAX_ARRIVALS`] of them.
@@ -116,6 +118,11 @@ impl Gate {
         Entry { verdict, account: state.quota.account(&self.clock, now) }
     }
 
+    /// Counts a request that was let in and is answered by a fault.
+    pub(super) fn count_fault(&self) {
+        self.state.lock().seen.faults += 1;
+    }
+
     /// The clock by which the quota is told.
     pub(super) fn clock(&self) -> &WallClock {
         &self.clock
@@ -178,10 +185,13 @@ impl Drop for Admitted<'_> {
 
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Seen { requests, refused, refused_by_hidden, most_in_flight, .. } = self;
+        let Seen { requests, refused, refused_by_hidden, faults, most_in_flight, .. } = self;
         write!(f, "saw {requests} requests, refused {refused} ({})", self.dialect.refusal_status())?;
         if *refused_by_hidden > 0 {
             write!(f, ", {refused_by_hidden} of them by the hidden limit")?;
+        }
+        if *faults > 0 {
+            write!(f, ", answered {faults} by a fault")?;
         }
         write!(f, ", worked on {most_in_flight} at once at most")
     }
@@ -282,10 +292,11 @@ mod tests {
     fn what_was_seen_is_told_without_what_never_was() {
         let mut seen = Seen { requests: 60, most_in_flight: 8, ..Seen::default() };
         assert_eq!(seen.to_string(), "saw 60 requests, refused 0 (429), worked on 8 at once at most");
-        seen = Seen { refused: 5, refused_by_hidden: 3, dialect: Dialect::GitHub, ..seen };
+        seen = Seen { refused: 5, refused_by_hidden: 3, faults: 2, dialect: Dialect::GitHub, ..seen };
         assert_eq!(
             seen.to_string(),
-            "saw 60 requests, refused 5 (403), 3 of them by the hidden limit, worked on 8 at once at most"
+            "saw 60 requests, refused 5 (403), 3 of them by the hidden limit, answered 2 by a fault, \
+             worked on 8 at once at most"
         );
     }
 }

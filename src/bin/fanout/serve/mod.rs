@@ -3,10 +3,11 @@
 //! It is meant to be honest about what arrives, not to be a web server: HTTP/1.1, one path, small bodies.
 //!
 //! From the top: [`server`] listens, a [`conversation`] is held with each connection, and the [`gate`] says who is let
-//! in. How that is told is a [`dialect`]. Below them are values and arithmetic.
+//! in. How that is told is a [`dialect`], and [`faults`] spoil answers. Below them are values and arithmetic.
 
 mod conversation;
 mod dialect;
+mod faults;
 mod gate;
 mod server;
 
@@ -29,6 +30,7 @@ use crate::picture::fullest_window;
 use crate::quota::Quota;
 use crate::screen::Screen;
 use crate::signals;
+use crate::values::share::Share;
 
 pub(crate) use dialect::Dialect;
 pub(crate) use gate::Seen;
@@ -51,6 +53,14 @@ pub(crate) struct Settings {
     pub(crate) hanging: HashSet<String>,
     /// Ids that are answered with this status.
     pub(crate) statuses: HashMap<String, u16>,
+    pub(crate) faults: ByChance,
+}
+
+/// How many requests that are let in are answered by a fault, and which.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ByChance {
+    pub(crate) share: Share,
+    pub(crate) seed: u64,
 }
 
 impl Settings {
@@ -65,6 +75,7 @@ impl Settings {
             latency: Duration::ZERO,
             hanging: HashSet::new(),
             statuses: HashMap::new(),
+            faults: ByChance { share: Share::NONE, seed: 0 },
         }
     }
 }

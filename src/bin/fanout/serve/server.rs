@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 
 use super::Settings;
 use super::conversation::converse;
+use super::faults::Faults;
 use super::gate::{Gate, Seen};
 
 /// So many connections at the same time; further ones are closed at once.
@@ -33,6 +34,7 @@ pub(crate) struct Server {
 pub(super) struct Shared {
     pub(super) settings: Settings,
     pub(super) gate: Gate,
+    pub(super) faults: Faults,
     stopped: Receiver<()>,
     connections: Mutex<Connections>,
 }
@@ -51,8 +53,9 @@ impl Server {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, settings.port))?;
         let address = listener.local_addr()?;
         let gate = Gate::new(&settings, Instant::now()).map_err(io::Error::other)?;
+        let faults = Faults::new(settings.faults.share, settings.faults.seed);
         let (running, stopped) = bounded(0);
-        let shared = Arc::new(Shared { settings, gate, stopped, connections: Mutex::default() });
+        let shared = Arc::new(Shared { settings, gate, faults, stopped, connections: Mutex::default() });
         let accepting = shared.clone();
         let listener =
             thread::Builder::new().name("listener".to_owned()).spawn(move || accepting.accept(&listener))?;

@@ -4,8 +4,9 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use super::faults::{Fault, Faults};
 use super::*;
-use crate::values::rate;
+use crate::values::{rate, share};
 
 fn settings() -> Settings {
     Settings::new(Quota::new(rate::parse("1/m").unwrap(), Some(2)))
@@ -14,6 +15,11 @@ fn settings() -> Settings {
 /// Without a limit.
 fn open() -> Settings {
     Settings::new(Quota::new(fanout::Rate::UNLIMITED, None))
+}
+
+/// A fault for each request.
+fn every() -> ByChance {
+    ByChance { share: share::parse("100").unwrap(), seed: 7 }
 }
 
 fn connect(server: &Server) -> TcpStream {
@@ -53,13 +59,15 @@ fn it_answers_within_the_quota_and_refuses_beyond() {
 }
 
 #[test]
-fn faults_are_as_asked() {
-    let mut settings = settings();
+fn faults_are_as_asked_and_chance_leaves_them_alone() {
+    let faults = every();
+    let mut settings = Settings { faults, ..settings() };
     settings.statuses.insert("7".to_owned(), 500);
     settings.statuses.insert("8".to_owned(), 404);
     let server = Server::start(settings).unwrap();
     assert!(ask(&server, "/users/7/widgets").starts_with("HTTP/1.1 500 "));
     assert!(ask(&server, "/users/8/widgets").starts_with("HTTP/1.1 404 "));
+    assert_eq!(server.stop().faults, 0);
 }
 
 #[test]
@@ -98,6 +106,40 @@ fn a_body_that_is_not_read_is_refused_and_the_refusal_arrives() {
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
         assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
         assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "the body is no request: {answer}");
+    }
+}
+
+/// An id whose first try meets this fault.
+fn id_for(fault: Fault, faults: ByChance) -> u32 {
+    let chances = Faults::new(faults.share, faults.seed);
+    (0..1_000).find(|id: &u32| chances.draw(&id.to_string()) == Some(fault)).unwrap()
+}
+
+#[test]
+fn a_request_is_spoiled_in_each_of_the_ways_that_there_are() {
+    let faults = every();
+    for dialect in [Dialect::Plain, Dialect::GitHub] {
+        let server = Server::start(Settings { dialect, faults, ..open() }).unwrap();
+        let spoiled = |fault| {
+            let id = id_for(fault, faults);
+            send(&server, &format!("GET /users/{id}/widgets HTTP/1.1\r\nConnection: close\r\n\r\n"))
+        };
+        for (fault, status) in [(Fault::Unavailable, 503), (Fault::BadGateway, 502)] {
+            let (answer, end) = spoiled(fault);
+            end.unwrap();
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+            assert!(!answer.contains("retry-after") && !answer.contains("ratelimit"), "{answer}");
+        }
+        let (answer, end) = spoiled(Fault::NoAnswer);
+        assert_eq!((answer.as_str(), end.is_ok()), ("", true));
+        let (answer, end) = spoiled(Fault::Cut);
+        end.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let length = head.split("content-length: ").nth(1).unwrap().split("\r\n").next().unwrap();
+        assert!(!body.is_empty() && body.len() < length.parse().unwrap(), "{answer}");
+        let (_, end) = spoiled(Fault::Reset);
+        assert_eq!(end.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+        assert_eq!(server.stop().faults, 5);
     }
 }
 

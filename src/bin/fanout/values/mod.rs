@@ -7,6 +7,7 @@ pub(crate) mod duration;
 pub(crate) mod percent;
 pub(crate) mod rate;
 pub(crate) mod request;
+pub(crate) mod share;
 pub(crate) mod size;
 pub(crate) mod statuses;
 
