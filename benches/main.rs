@@ -7,6 +7,7 @@ mod fail_fast;
 mod fan_out;
 mod rate_kept;
 mod rate_limiter;
+mod retries;
 mod token_bucket;
 
 use criterion::{criterion_group, criterion_main};
@@ -18,6 +19,7 @@ criterion_group!(
     rate_kept::bench,
     cancel::bench,
     fail_fast::bench,
-    fan_out::bench
+    fan_out::bench,
+    retries::bench
 );
 criterion_main!(benches);

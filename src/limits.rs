@@ -141,6 +141,14 @@ impl Limits {
         Ok(())
     }
 
+    /// Lets go of what has gathered of a limit.
+    pub(crate) fn forgo(&mut self, index: usize, now: Instant) {
+        if let Some(bucket) = self.buckets.get_mut(index).filter(|bucket| !bucket.rate().is_unlimited()) {
+            let gathered = bucket.available(now);
+            bucket.settle(i64::from(gathered), now);
+        }
+    }
+
     /// The limits in force.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Limit> {
         self.buckets.iter().map(|bucket| Limit::new(bucket.rate(), bucket.burst()))

@@ -230,6 +230,17 @@ impl RateLimiter {
         self.turnstile.change(|limits, _| limits.set_max_pause(max_pause));
     }
 
+    /// Changes the rate of the first limit, as [`set_rate`](RateLimiter::set_rate) does, and lets go of what has
+    /// gathered of it.
+    pub(crate) fn slow_down_to(&self, rate: Rate) {
+        self.turnstile.change(|limits, now| {
+            let (_, burst) = limits.first();
+            // A part of a rate that could be used can be used as well.
+            let _ = limits.set(0, Limit::new(rate, burst), now);
+            limits.forgo(0, now);
+        });
+    }
+
     /// Takes what a request costs if it is there and nobody waits for it. Tells when it did.
     pub(crate) fn try_acquire_cost(&self, cost: &Cost) -> Option<Instant> {
         self.turnstile.try_acquire(cost)

@@ -124,9 +124,12 @@ impl Quota {
             Some(why) => adaptive.refused(ticket, why),
             None => adaptive.admitted(ticket),
         };
-        if let Some(rate) = rate {
-            // A part of a rate that could be used; a lower one can.
-            let _ = self.limiter.set_rate(rate);
+        match rate {
+            // What has gathered came at a rate that was too high; and a burst is what the server refuses first.
+            Some(rate) if refused.is_some() => self.limiter.slow_down_to(rate),
+            // A part of a rate that could be used can be used as well.
+            Some(rate) => _ = self.limiter.set_rate(rate),
+            None => {}
         }
         if let Some(max_in_flight) = max_in_flight {
             self.permits.set_total(max_in_flight);
