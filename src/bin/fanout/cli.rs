@@ -1,6 +1,7 @@
 //! The command line as clap sees it: names, defaults and help texts. Values are texts here;
 //! [`options`](crate::options) checks them, so that every error reads alike.
 
+mod pace;
 mod retries;
 mod serve;
 
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use pace::{LimitArg, LimitArgs, PaceArgs};
 pub(crate) use retries::RetryArgs;
 pub(crate) use serve::ServeArgs;
 
@@ -110,11 +112,6 @@ pub(crate) struct GetArgs {
 
     #[command(flatten)]
     pub(crate) pace: PaceArgs,
-
-    /// End the whole run after this long; if the ids cannot be done in time at this quota, send nothing
-    /// [default: none]
-    #[arg(long, allow_hyphen_values = true, value_name = "DUR", help_heading = "Pace")]
-    pub(crate) deadline: Option<String>,
 
     #[command(flatten)]
     pub(crate) retry: RetryArgs,
@@ -224,28 +221,6 @@ pub(crate) struct GetArgs {
 
     #[command(flatten)]
     pub(crate) talk: TalkArgs,
-}
-
-/// The quota, for those who keep it and those who enforce it.
-#[derive(Debug, Args)]
-pub(crate) struct PaceArgs {
-    /// Send this many requests per second, minute, hour or day: 10/s, 0.5/s, 5000/h; none for no limit
-    #[arg(
-        long,
-        allow_hyphen_values = true,
-        value_name = "N[/UNIT]",
-        default_value = "10/s",
-        help_heading = "Pace"
-    )]
-    pub(crate) rate: String,
-
-    /// Let this many tokens gather, to be spent at once [default: what two seconds bring, from 1 to 20]
-    #[arg(long, allow_hyphen_values = true, value_name = "N", help_heading = "Pace")]
-    pub(crate) burst: Option<String>,
-
-    /// Have this many requests under way at the same time, 1 to 1024
-    #[arg(long, allow_hyphen_values = true, value_name = "N", default_value = "8", help_heading = "Pace")]
-    pub(crate) max_in_flight: String,
 }
 
 /// How much is said on standard error.

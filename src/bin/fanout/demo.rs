@@ -48,7 +48,7 @@ pub(crate) fn demo(args: &DemoArgs, screen: &Screen) -> Result<Exit, UsageError>
     let run = Run {
         client,
         ids: Ids::from_ranges(Ranges::parse(IDS).map_err(UsageError::new)?, true),
-        quota,
+        limits: quota.into(),
         max_in_flight: MAX_IN_FLIGHT,
         keep_going: false,
         place: Place::of(&server.url(), Method::GET),
@@ -56,10 +56,10 @@ pub(crate) fn demo(args: &DemoArgs, screen: &Screen) -> Result<Exit, UsageError>
     };
     let outbox = Arc::new(Outbox::new(under_way(MAX_IN_FLIGHT, false)));
     let ended = run.go(&CancelToken::new(), &outbox, screen, |_, _| None).map_err(cannot)?;
-    Ok(tell(args, &ended, &server.stop(), screen))
+    Ok(tell(args, &ended, &server.stop(), quota, screen))
 }
 
-fn tell(args: &DemoArgs, ended: &Ended, seen: &Seen, screen: &Screen) -> Exit {
+fn tell(args: &DemoArgs, ended: &Ended, seen: &Seen, quota: Quota, screen: &Screen) -> Exit {
     let signal = ended.caught.signal();
     if !args.talk.quiet {
         for line in summary(ended, signal) {
@@ -73,7 +73,7 @@ fn tell(args: &DemoArgs, ended: &Ended, seen: &Seen, screen: &Screen) -> Exit {
     if let Some(failure) = &ended.failure {
         screen.say(format_args!("error: {failure}"));
     }
-    match streams::standard_output().and_then(|mut out| out.write_all(shown(seen, ended.quota).as_bytes())) {
+    match streams::standard_output().and_then(|mut out| out.write_all(shown(seen, quota).as_bytes())) {
         Ok(()) if ended.result.is_ok() => return Exit::Success,
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             screen.say(format_args!("error: cannot write to standard output: {error}"));

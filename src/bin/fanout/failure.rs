@@ -102,6 +102,8 @@ fn hint(error: &Error, text: &str) -> Option<&'static str> {
     match error.gave_up() {
         Some(GaveUp::Unsafe) => Some("an Idempotency-Key header or --retry-unsafe would allow it"),
         Some(GaveUp::Budget) => Some("--retry-budget sets it"),
+        Some(GaveUp::LongPause) => Some("--max-wait sets how long"),
+        _ if error.kind() == ErrorKind::LongPause => Some("--max-wait sets how long"),
         _ => known(text),
     }
 }

@@ -39,7 +39,7 @@ fn fetch(options: GetOptions, screen: &Screen) -> io::Result<Exit> {
     let run = Run {
         client: options.client,
         ids: options.ids,
-        quota: options.quota,
+        limits: options.limits,
         max_in_flight: options.max_in_flight,
         keep_going: options.keep_going,
         place: options.place,

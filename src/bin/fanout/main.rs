@@ -16,6 +16,7 @@ mod serve;
 
 mod failure;
 mod ids;
+mod limits;
 mod outbox;
 mod output;
 mod picture;

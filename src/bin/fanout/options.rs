@@ -2,6 +2,7 @@
 //! that can be known without sending anything.
 
 mod client;
+mod limits;
 mod serve;
 
 use std::io::{self, IsTerminal};
@@ -10,10 +11,11 @@ use std::time::Duration;
 
 use fanout::{FanOutClient, MAX_IN_FLIGHT};
 
-use crate::cli::{GetArgs, PaceArgs, ProgressWhen, TalkArgs};
+use crate::cli::{GetArgs, ProgressWhen, TalkArgs};
 use crate::exit::UsageError;
 use crate::failure::Place;
 use crate::ids::{Ids, Ranges};
+use crate::limits::Limits;
 use crate::output::Output;
 use crate::quota::Quota;
 use crate::streams::{self, FileId};
@@ -26,7 +28,7 @@ pub(crate) struct GetOptions {
     pub(crate) client: FanOutClient,
     pub(crate) ids: Ids,
     pub(crate) output: Output,
-    pub(crate) quota: Quota,
+    pub(crate) limits: Limits,
     pub(crate) max_in_flight: usize,
     /// Whether a failed id may be tried again.
     pub(crate) retries: bool,
@@ -40,17 +42,19 @@ pub(crate) struct GetOptions {
 impl GetOptions {
     /// Checks everything. The output is opened last, so that no mistake elsewhere empties a file.
     pub(crate) fn check(args: GetArgs) -> Result<GetOptions, UsageError> {
-        let (quota, max_in_flight) = pace(&args.pace)?;
-        let deadline = optional("deadline", args.deadline.as_deref(), duration::parse)?;
+        let limits = limits::limits(&args.pace.limits)?;
+        let max_in_flight =
+            value("max-in-flight", &args.pace.max_in_flight, |text| whole(text, 1..=MAX_IN_FLIGHT))?;
+        let deadline = optional("deadline", args.pace.deadline.as_deref(), duration::parse)?;
         let method = client::method(&args)?;
         let retry = client::retry_policy(&args.retry)?;
-        let client = client::client(&args, quota, max_in_flight, retry.clone())?;
+        let client = client::client(&args, &limits, max_in_flight, retry.clone())?;
         let mut ids = ids(&args)?;
         let output_path = args.output.as_deref().filter(|path| *path != Path::new("-"));
         refuse_input_as_output(&ids, output_path)?;
         ids.read_through(args.keep_going)?;
         if let (Some(deadline), Some(total)) = (deadline, ids.total) {
-            refuse_what_cannot_be_met(deadline, total, &quota)?;
+            refuse_what_cannot_be_met(deadline, total, &limits)?;
         }
         let output = match output_path {
             Some(path) => Output::file(path, args.overwrite)?,
@@ -60,7 +64,7 @@ impl GetOptions {
             client,
             ids,
             output,
-            quota,
+            limits,
             max_in_flight,
             retries: retry.retries() > 0,
             deadline,
@@ -70,12 +74,6 @@ impl GetOptions {
             talk: args.talk,
         })
     }
-}
-
-fn pace(args: &PaceArgs) -> Result<(Quota, usize), UsageError> {
-    let quota = quota(["rate", "burst"], &args.rate, args.burst.as_deref())?;
-    let max_in_flight = value("max-in-flight", &args.max_in_flight, |text| whole(text, 1..=MAX_IN_FLIGHT))?;
-    Ok((quota, max_in_flight))
 }
 
 /// A rate and its burst, which are the values of these two options.
@@ -117,14 +115,14 @@ fn refuse_input_as_output(ids: &Ids, output: Option<&Path>) -> Result<(), UsageE
     }
 }
 
-fn refuse_what_cannot_be_met(deadline: Duration, total: u128, quota: &Quota) -> Result<(), UsageError> {
-    let least = match quota.least_time(total) {
+fn refuse_what_cannot_be_met(deadline: Duration, total: u128, limits: &Limits) -> Result<(), UsageError> {
+    let least = match limits.least_time(total) {
         Some(least) if least <= deadline => return Ok(()),
         Some(least) => format!("at least {}", duration::shown(least)),
         None => "more than 584 years".to_owned(),
     };
     Err(UsageError::new(format!(
-        "--deadline {}: {total} ids at this quota ({quota}) take {least} (nothing was sent)",
+        "--deadline {}: {total} ids at this quota ({limits}) take {least} (nothing was sent)",
         duration::shown(deadline)
     )))
 }

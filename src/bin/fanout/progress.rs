@@ -9,8 +9,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::ProgressWhen;
+use crate::limits::Limits;
 use crate::logging::is_dumb;
-use crate::quota::Quota;
 use crate::screen::Screen;
 use crate::values::duration;
 
@@ -42,6 +42,8 @@ pub(crate) struct Counts {
     pub(crate) in_flight: usize,
     /// Requests that wait for their token.
     pub(crate) waiting: usize,
+    /// What is left of a pause that the server has asked for.
+    pub(crate) paused: Option<Duration>,
 }
 
 /// A thread that shows the progress until it is stopped.
@@ -79,7 +81,7 @@ impl Progress {
         style: Style,
         screen: &Screen,
         total: Option<u64>,
-        quota: Quota,
+        limits: &Limits,
         counts: impl Fn() -> Counts + Send + 'static,
     ) -> Progress {
         if style == Style::Off {
@@ -87,7 +89,7 @@ impl Progress {
         }
         let (stop, stopped) = bounded::<()>(0);
         let (done, finished) = bounded::<()>(0);
-        let mut view = View::new(total, quota, Instant::now());
+        let mut view = View::new(total, limits.per_second(), Instant::now());
         let (screen, shared) = (screen.clone(), screen.clone());
         let show = move || {
             let _done = done; // dropped at the end
@@ -135,25 +137,29 @@ fn bar(total: Option<u64>) -> ProgressBar {
 
 struct View {
     total: Option<u64>,
-    quota: Quota,
+    /// The rate that can be kept up, if there is a limit.
+    lasting: Option<f64>,
     /// How many ids were done at which moment.
     recent: VecDeque<(Instant, u64)>,
 }
 
 impl View {
-    fn new(total: Option<u64>, quota: Quota, start: Instant) -> View {
-        View { total, quota, recent: VecDeque::from([(start, 0)]) }
+    fn new(total: Option<u64>, lasting: Option<f64>, start: Instant) -> View {
+        View { total, lasting, recent: VecDeque::from([(start, 0)]) }
     }
 
-    /// `12/60 done, 10.0/s, 3 in flight, 5 waiting for quota, 0 failed, 5s left`
+    /// `12/60 done, 10.0/s, 3 in flight, 5 waiting for quota, 0 failed, paused for 7s, 5s left`
     fn text(&mut self, counts: Counts, now: Instant) -> String {
-        let Counts { done, failed, in_flight, waiting } = counts;
+        let Counts { done, failed, in_flight, waiting, paused } = counts;
         let rate = self.rate(done, now);
         let of = self.total.map_or(String::new(), |total| format!("/{total}"));
         let mut text = format!(
             "{done}{of} done, {rate:.1}/s, {in_flight} in flight, {waiting} waiting for quota, \
              {failed} failed"
         );
+        if let Some(pause) = paused {
+            text += &format!(", {}", shown(pause));
+        }
         if let Some(left) = self.left(done, rate) {
             text += &format!(", {} left", duration::shown(left));
         }
@@ -166,14 +172,15 @@ impl View {
         let Some(total) = self.total.filter(|total| *total > 0) else {
             return self.text(counts, now);
         };
-        let Counts { done, failed, in_flight, waiting } = counts;
+        let Counts { done, failed, in_flight, waiting, paused } = counts;
         let rate = self.rate(done, now);
         let filled =
             usize::try_from(u128::from(done.min(total)) * BAR as u128 / u128::from(total)).unwrap_or(BAR);
         let head = if filled < BAR { ">" } else { "" };
         let left = self.left(done, rate).map(|left| format!("{} left, ", duration::shown(left)));
+        let pause = paused.map(|pause| shown(pause) + ", ").unwrap_or_default();
         format!(
-            "{done}/{total} [{bar:<BAR$}] {left}{rate:.1}/s, {failed} failed, {in_flight} in flight, \
+            "{done}/{total} [{bar:<BAR$}] {pause}{left}{rate:.1}/s, {failed} failed, {in_flight} in flight, \
              {waiting} waiting for quota",
             bar = "=".repeat(filled) + head,
             left = left.unwrap_or_default(),
@@ -195,7 +202,7 @@ impl View {
 
     /// At the rate of now, but not at that of a burst, which does not last. To the second.
     fn left(&self, done: u64, rate: f64) -> Option<Duration> {
-        let rate = self.quota.per_second().map_or(rate, |lasting| rate.min(lasting));
+        let rate = self.lasting.map_or(rate, |lasting| rate.min(lasting));
         let left = self.total?.saturating_sub(done);
         let seconds = (rate > 0.0 && left > 0).then(|| (left as f64 / rate).ceil())?;
         // What does not fit is not worth showing.
@@ -203,18 +210,22 @@ impl View {
     }
 }
 
+/// `paused for 7s`, to the second.
+fn shown(pause: Duration) -> String {
+    let seconds = pause.as_secs().saturating_add(u64::from(pause.subsec_nanos() > 0));
+    format!("paused for {}", duration::shown(Duration::from_secs(seconds)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::values;
 
     #[test]
     fn the_text_says_how_far_and_how_fast_and_for_how_long() {
-        let quota = Quota::new(values::rate::parse("10/s").unwrap(), None);
         let start = Instant::now();
-        let mut view = View::new(Some(60), quota, start);
+        let mut view = View::new(Some(60), Some(10.0), start);
         let mut at = |millis, done| {
-            let counts = Counts { done, failed: 1, in_flight: 3, waiting: 5 };
+            let counts = Counts { done, failed: 1, in_flight: 3, waiting: 5, paused: None };
             view.text(counts, start + Duration::from_millis(millis))
         };
         assert_eq!(at(0, 0), "0/60 done, 0.0/s, 3 in flight, 5 waiting for quota, 1 failed");
@@ -224,11 +235,10 @@ mod tests {
 
     #[test]
     fn the_bar_comes_before_what_a_narrow_terminal_cuts_off() {
-        let quota = Quota::new(values::rate::parse("10/s").unwrap(), None);
         let start = Instant::now();
-        let mut view = View::new(Some(60), quota, start);
+        let mut view = View::new(Some(60), Some(10.0), start);
         let mut at = |millis, done| {
-            let counts = Counts { done, failed: 1, in_flight: 3, waiting: 5 };
+            let counts = Counts { done, failed: 1, in_flight: 3, waiting: 5, paused: None };
             view.bar(counts, start + Duration::from_millis(millis))
         };
         let rest = "1 failed, 3 in flight, 5 waiting for quota";
@@ -239,11 +249,22 @@ mod tests {
 
     #[test]
     fn without_a_total_nothing_is_left() {
-        let quota = Quota::new(values::rate::parse("none").unwrap(), None);
         let start = Instant::now();
-        let mut view = View::new(None, quota, start);
-        let counts = Counts { done: 7, failed: 0, in_flight: 0, waiting: 0 };
+        let mut view = View::new(None, None, start);
+        let counts = Counts { done: 7, failed: 0, in_flight: 0, waiting: 0, paused: None };
         let text = view.text(counts, start + RECENT);
         assert_eq!(text, "7 done, 3.5/s, 0 in flight, 0 waiting for quota, 0 failed");
+    }
+
+    #[test]
+    fn a_pause_is_shown_with_what_is_left_of_it() {
+        let start = Instant::now();
+        let paused = Some(Duration::from_millis(61_001));
+        let counts = Counts { done: 7, failed: 0, in_flight: 0, waiting: 3, paused };
+        let text = View::new(Some(10), None, start).text(counts, start);
+        assert_eq!(text, "7/10 done, 0.0/s, 0 in flight, 3 waiting for quota, 0 failed, paused for 1m 2s");
+        let bar = View::new(Some(10), None, start).bar(counts, start);
+        let rest = "0.0/s, 0 failed, 0 in flight, 3 waiting for quota";
+        assert_eq!(bar, format!("7/10 [=======>  ] paused for 1m 2s, {rest}"));
     }
 }

@@ -9,9 +9,10 @@ use fanout::{CancelToken, Error, ErrorKind, FanOutClient, Outcome};
 
 use crate::failure::Place;
 use crate::ids::{Ids, Trouble};
+use crate::limits::Limits;
 use crate::outbox::Outbox;
 use crate::progress::{Counts, Progress, Style};
-use crate::quota::Quota;
+
 use crate::screen::Screen;
 use crate::signals::{self, Caught};
 
@@ -19,7 +20,7 @@ use crate::signals::{self, Caught};
 pub(crate) struct Run {
     pub(crate) client: FanOutClient,
     pub(crate) ids: Ids,
-    pub(crate) quota: Quota,
+    pub(crate) limits: Limits,
     pub(crate) max_in_flight: usize,
     pub(crate) keep_going: bool,
     pub(crate) place: Place,
@@ -39,7 +40,7 @@ pub(crate) struct Ended {
     /// Requests that were on the wire when a signal came.
     pub(crate) cut_off: usize,
     pub(crate) total: Option<u128>,
-    pub(crate) quota: Quota,
+    pub(crate) limits: Limits,
     pub(crate) elapsed: Duration,
 }
 
@@ -60,7 +61,7 @@ impl Run {
         screen: &Screen,
         record: impl Fn(&Outcome<String>, &Place) -> Option<Vec<u8>>,
     ) -> io::Result<Ended> {
-        let Run { client, ids, quota, max_in_flight, keep_going, place, progress } = self;
+        let Run { client, ids, limits, max_in_flight, keep_going, place, progress } = self;
         let cut_off = Arc::new(OnceLock::new());
         let caught = signals::listen({
             let (client, cut_off) = (client.clone(), cut_off.clone());
@@ -97,7 +98,7 @@ impl Run {
             }
         })?;
         let shown = total.map(|total| u64::try_from(total).unwrap_or(u64::MAX));
-        let progress = Progress::start(progress, screen, shown, quota, counts(&client, &tally));
+        let progress = Progress::start(progress, screen, shown, &limits, counts(&client, &tally));
         let started = Instant::now();
         let result: Result<(), Error> = client.fetch_each_received(cancel, &ids, |outcome| {
             tally.count(&outcome);
@@ -119,7 +120,7 @@ impl Run {
             retries: tally.retries.load(Ordering::Relaxed),
             cut_off: cut_off.get().copied().unwrap_or(0),
             total,
-            quota,
+            limits,
             elapsed,
         })
     }
@@ -148,6 +149,7 @@ fn counts(client: &FanOutClient, tally: &Arc<Tally>) -> impl Fn() -> Counts + Se
             failed,
             in_flight: on_the_wire(&client),
             waiting: client.limiter().waiting(),
+            paused: client.limiter().paused_until().map(|end| end.saturating_duration_since(Instant::now())),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::signals;
 
 /// `fetched 59 of 60 ids in 4.02 s, 1 failed` and the pace, against what the quota admits.
 pub(crate) fn summary(ended: &Ended, signal: Option<i32>) -> Vec<String> {
-    let Ended { fetched, elapsed, quota, .. } = ended;
+    let Ended { fetched, elapsed, limits, .. } = ended;
     // The failure that ended the run is no outcome.
     let last = ended.result.as_ref().err().filter(|error| is_failure(error));
     let failed = ended.failed + u64::from(last.is_some());
@@ -33,8 +33,8 @@ pub(crate) fn summary(ended: &Ended, signal: Option<i32>) -> Vec<String> {
     }
     let pace = (fetched + failed) as f64 / elapsed.as_secs_f64().max(1e-9);
     let mut second = format!("pace {pace:.1} ids/s; ");
-    second += &if quota.rate.is_unlimited() { quota.to_string() } else { format!("quota {quota}") };
-    if let Some(most) = quota.admits(*elapsed).map(f64::floor) {
+    second += &if limits.is_unlimited() { limits.to_string() } else { format!("quota {limits}") };
+    if let Some(most) = limits.admits(*elapsed).map(f64::floor) {
         second += &format!(": at most {most} requests in that time");
     }
     vec![first, second]

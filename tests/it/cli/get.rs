@@ -159,14 +159,6 @@ fn resolve_connects_elsewhere() {
 }
 
 #[test]
-fn the_rate_is_kept() {
-    let api = Api::new();
-    let start = std::time::Instant::now();
-    get(["--ids", "1-6", "--rate", "20/s", "--burst", "1", &api.url]).code(0);
-    assert!(start.elapsed() >= std::time::Duration::from_millis(250), "five tokens at 50 ms each");
-}
-
-#[test]
 fn an_output_file_is_written_and_one_that_is_not_empty_is_refused() {
     let (api, file) = (Api::new(), TempPath::new("output"));
     let done = get(["--ids", "1-3", "--output", file.shown(), &api.url]);

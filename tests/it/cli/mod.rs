@@ -7,6 +7,7 @@
 mod files;
 mod get;
 mod ids;
+mod limits;
 mod requests;
 mod retries;
 mod serve;

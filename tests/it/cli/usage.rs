@@ -15,6 +15,23 @@ fn mistakes_are_named_and_nothing_is_sent() {
             &["--ids", "1", "--rate", "none", "--burst", "5", url],
             "--burst 5: there is no burst without a rate",
         ),
+        (
+            &["--ids", "1", "--burst", "5", "--rate", "1/s", "--rate", "9/m", url],
+            "--burst 5: before the first of several --rate (put it behind the one it is for)",
+        ),
+        (
+            &["--ids", "1", "--burst", "5", "--burst", "6", url],
+            "--burst 6: --rate 10/s has a burst already (one behind each --rate)",
+        ),
+        (
+            &["--ids", "1", "--at-most", "5000", url],
+            "--at-most 5000: no window behind it (use N/DUR, as in 5000/h or 100/10s)",
+        ),
+        (&["--ids", "1", "--at-most", "0/h", url], "--at-most 0/h: at most 0 never sends anything"),
+        (&["--ids", "1", "--at-most", "-1/h", url], "--at-most -1/h: not a number of requests"),
+        (&["--ids", "1", "--at-most", "9/x", url], "--at-most 9/x: unknown unit 'x' (use ms, s, m, h or d)"),
+        (&["--ids", "1", "--max-wait", "120", url], "--max-wait 120: '120' has no unit"),
+        (&["--ids", "1", "--max-wait", "0s", url], "--max-wait 0s: no time at all"),
         (&["--ids", "-5", url], "--ids -5: '-5' is no number and no range"),
         (&["--ids", "1", "--max-redirects", "-1", url], "--max-redirects -1: use a whole number from 0 to "),
         (&["--ids", "1", "--timeout", "0", url], "--timeout 0: no time at all (use more than 0, with a unit"),

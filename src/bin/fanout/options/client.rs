@@ -9,7 +9,7 @@ use fanout::{BuildError, Builder, FanOutClient, RetryBudget, RetryPolicy};
 
 use crate::cli::{GetArgs, RetryArgs};
 use crate::exit::UsageError;
-use crate::quota::Quota;
+use crate::limits::Limits;
 use crate::values::request::{self, Data};
 use crate::values::statuses::Statuses;
 use crate::values::{duration, percent, size, whole};
@@ -26,15 +26,15 @@ const BUDGET_BASE: u32 = 100;
 /// Checks it by building it.
 pub(super) fn client(
     args: &GetArgs,
-    quota: Quota,
+    limits: &Limits,
     max_in_flight: usize,
     retry: RetryPolicy,
 ) -> Result<FanOutClient, UsageError> {
     let percent = value("retry-budget", &args.retry.retry_budget, percent::parse)?;
-    let builder = FanOutClient::builder(&args.url)
-        .rate(quota.rate)
-        .burst(quota.burst)
+    let builder = limits
+        .set(FanOutClient::builder(&args.url))
         .max_in_flight(max_in_flight)
+        .max_wait(value("max-wait", &args.pace.max_wait, duration::parse)?)
         .retries(retry)
         .retry_budget(RetryBudget::new(BUDGET_BASE, percent))
         .keep_going(args.keep_going);

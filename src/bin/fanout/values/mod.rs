@@ -3,6 +3,7 @@
 //! A parser says what is wrong and what would be right; [`options`](crate::options) puts the option's name
 //! and the value in front of it: `--rate 10/x: unknown unit 'x' (use s, m, h or d)`.
 
+pub(crate) mod at_most;
 pub(crate) mod duration;
 pub(crate) mod percent;
 pub(crate) mod rate;

@@ -1,0 +1,76 @@
+//! The pace: rates with their bursts, windows, and what the server asks for.
+
+use std::time::{Duration, Instant};
+
+use super::support::*;
+
+#[test]
+fn the_rate_is_kept_and_so_are_all_limits_at_once() {
+    let api = Api::new();
+    for limits in [
+        &["--rate", "20/s", "--burst", "1"][..],
+        &["--burst", "1", "--rate", "20/s"],
+        &["--rate", "1000/s", "--burst", "100", "--rate", "20/s", "--burst", "1"],
+        &["--rate", "20/s", "--burst", "1", "--rate", "1000/s"],
+        &["--rate", "none", "--at-most", "11/500ms"],
+    ] {
+        let start = Instant::now();
+        get(["--ids", "1-6", &api.url].iter().chain(limits)).code(0);
+        assert!(start.elapsed() >= Duration::from_millis(250), "five tokens at 50 ms each: {limits:?}");
+    }
+}
+
+#[test]
+fn a_burst_belongs_to_the_rate_before_it_and_the_slowest_limit_says_how_long_it_takes() {
+    let api = Api::new();
+    for (limits, told) in [
+        (
+            &["--rate", "10/s", "--burst", "90", "--rate", "100/m"][..],
+            "(10/s, burst 90; 100/m, burst 3) take at least 58.2s (nothing was sent)",
+        ),
+        (
+            &["--rate", "10/s", "--rate", "100/m", "--burst", "90"],
+            "(10/s, burst 20; 100/m, burst 90) take at least 8s (nothing was sent)",
+        ),
+        (
+            &["--at-most", "100/h", "--burst", "90"],
+            "(10/s, burst 90; at most 100/h, burst 10) take at least 1h (nothing was sent)",
+        ),
+        (&["--rate", "none", "--at-most", "100/10s"], "(at most 100/10s, burst 10) take at least 10s (noth"),
+    ] {
+        let done = get(["--ids", "1-100", "--deadline", "1s", &api.url].iter().chain(limits));
+        let start = format!("--deadline 1s: 100 ids at this quota {told}");
+        assert!(done.code(2).errors()[0].starts_with(&start), "{limits:?}: {}", done.stderr);
+    }
+    assert_eq!(api.ids_so_far(), [] as [&str; 0]);
+}
+
+#[test]
+fn the_summary_names_every_limit() {
+    let api = Api::new();
+    let done = get(["--ids", "1-3", "--at-most", "5000/h", "--rate", "50/s", &api.url]);
+    let quota = "; quota 50/s, burst 20; at most 5000/h, burst 500: at most ";
+    assert!(done.code(0).stderr.contains(quota), "{}", done.stderr);
+    let done = get(["--ids", "1", "--rate", "none", &api.url]);
+    assert!(done.code(0).stderr.contains("; no rate limit\n"), "{}", done.stderr);
+}
+
+/// It asks for a second.
+#[test]
+fn a_pause_that_is_longer_than_is_waited_for_fails_at_once() {
+    let api = Api::answering(|_| (429, Vec::new()));
+    let url = |id| api.url.replace("{id}", id);
+    let args = ["--ids", "7-8", "--retries", "1", "--max-wait", "1ms", "--max-in-flight", "1", &api.url];
+    let cause = format!(
+        "the server answered 429 Too Many Requests, Retry-After: 1, and asks for a longer pause than is \
+         waited for (GET {}; --max-wait sets how long)",
+        url("7")
+    );
+    assert_eq!(get(args).code(1).errors(), [format!("id 7: {cause}")]);
+    let done = get(args.iter().chain(&["--keep-going"]));
+    assert_eq!(done.code(1).records()["7"]["error"], cause);
+    let told = "id 8: the server asks for a pause of 1 s (retry-after: 1), and at most 1ms is waited for \
+                (--max-wait sets how long)";
+    assert_eq!(done.errors(), [told]);
+    assert_eq!(api.ids_so_far(), ["7", "7"]);
+}
