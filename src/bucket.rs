@@ -43,8 +43,8 @@ use crate::rate::{InvalidLimit, Rate};
 
 /// A token bucket without a clock, a lock or a thread: it is told the time, and answers.
 ///
-/// [`RateLimiter`](crate::RateLimiter) is this with a mutex and a condvar round it. Use the bucket itself in an event
-/// loop, a simulation, or a test.
+/// [`RateLimiter`](crate::RateLimiter) is one of these for each of its limits, with a line of threads before them. Use
+/// the bucket itself in an event loop, a simulation, or a test.
 ///
 /// ```
 /// use std::time::{Duration, Instant};

@@ -76,14 +76,14 @@ impl Limits {
     }
 
     fn is_there(&mut self, cost: &Cost, now: Instant) -> bool {
-        let mut there = self.opens_at().is_none_or(|opens| opens <= now);
-        for (bucket, tokens) in self.buckets.iter_mut().zip(cost.tokens()) {
-            there &= bucket.is_there(tokens, now);
-        }
-        there
+        let open = self.gate.is_none() || self.opens_at().is_none_or(|opens| opens <= now);
+        let each = self.buckets.iter_mut().zip(cost.tokens());
+        // All are asked, so that all have counted up to now.
+        each.fold(open, |there, (bucket, tokens)| bucket.is_there(tokens, now) && there)
     }
 
     /// The latest of all instants, as of a look at `now`.
+    #[cold]
     fn due(&self, cost: &Cost, now: Instant) -> Due {
         // Who comes late out of the gate makes all behind it late.
         let gate = self.opens_at().map(|at| Due { at, spare: Duration::ZERO });
@@ -210,8 +210,9 @@ impl Supply for Limits {
     /// What the gate had held back is gone. While it is still closed, the next is the first to be let out.
     fn find_nobody_in_line(&mut self, now: Instant) {
         match &mut self.gate {
+            None => {}
             Some(gate) if now < gate.resumes_at => gate.last = None,
-            gate => *gate = None,
+            Some(_) => self.gate = None,
         }
     }
 }

@@ -149,7 +149,7 @@ impl fmt::Display for InvalidLimit {
                 "a burst of all that the window admits leaves nothing for the rest of it; use a smaller burst"
             }
             InvalidLimit::NoLimits => "there must be at least one limit; it may be Rate::UNLIMITED",
-            InvalidLimit::TooManyLimits => "a limiter keeps at most 8 limits",
+            InvalidLimit::TooManyLimits => "more limits than one limiter keeps (fanout::MAX_LIMITS)",
             InvalidLimit::NoSuchLimit => "there is no limit of that number; the first one is 0",
         })
     }

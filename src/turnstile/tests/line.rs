@@ -245,11 +245,7 @@ impl Scene {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 1_000,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(ProptestConfig { cases: 999, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// In the order of arrival, as early as every limit and the spacing behind a pause allow, and never earlier; all of
     /// them before their deadlines, or told so when it can be known.
