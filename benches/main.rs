@@ -9,17 +9,35 @@ mod rate_kept;
 mod rate_limiter;
 mod retries;
 mod token_bucket;
+mod transport;
 
-use criterion::{criterion_group, criterion_main};
+mod bare;
+mod in_memory;
+mod lines;
+mod role;
+mod server;
+
+use criterion::{Criterion, criterion_group};
 
 criterion_group!(
-    benches,
+    times,
     token_bucket::bench,
     rate_limiter::bench,
     rate_kept::bench,
     cancel::bench,
     fail_fast::bench,
     fan_out::bench,
-    retries::bench
+    retries::bench,
+    transport::bench
 );
-criterion_main!(benches);
+
+/// As `criterion_main!` makes it, but for the roles.
+fn main() {
+    match role::own().as_deref() {
+        Some(role::SERVER) => server::run(),
+        _ => {
+            times();
+            Criterion::default().configure_from_args().final_summary();
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! What needs a process of its own, and how it is started: this executable again, with its role in the environment.
+
+use std::env;
+use std::process::Command;
+
+const ROLE: &str = "FANOUT_BENCH_ROLE";
+
+pub(crate) const SERVER: &str = "server";
+
+/// The role that this process was started for; none if it is to run the benches.
+pub(crate) fn own() -> Option<String> {
+    env::var(ROLE).ok()
+}
+
+pub(crate) fn command(role: &str) -> Command {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.env(ROLE, role);
+    command
+}
