@@ -1,11 +1,12 @@
 //! One module a question, each with its reference beside it in the same group, so that the ratio can be read off.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cancel;
 mod fail_fast;
 mod fan_out;
 mod rate_kept;
+mod memory;
 mod rate_limiter;
 mod retries;
 mod token_bucket;
@@ -30,13 +31,20 @@ criterion_group!(
     retries::bench,
     transport::bench
 );
+criterion_group!(
+    name = bytes;
+    config = Criterion::default().with_measurement(memory::Bytes);
+    targets = memory::bench
+);
 
 /// As `criterion_main!` makes it, but for the roles.
 fn main() {
     match role::own().as_deref() {
         Some(role::SERVER) => server::run(),
+        Some(role::MEMORY) => memory::run(),
         _ => {
             times();
+            bytes();
             Criterion::default().configure_from_args().final_summary();
         }
     }

@@ -7,8 +7,8 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
 use std::{env, process, thread};
 
 use rustls::pki_types::PrivatePkcs8KeyDer;
@@ -29,17 +29,22 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> Server {
-        Server::told("plain")
+        Server::told(&["plain", "1"])
     }
 
     /// One that speaks TLS; and its certificate, for `localhost`, as PEM.
     pub(crate) fn start_tls() -> (Server, String) {
-        let mut server = Server::told("tls");
+        let mut server = Server::told(&["tls", "1"]);
         let mut pem = String::new();
         while !pem.contains("-----END") {
             pem += &server.line();
         }
         (server, pem)
+    }
+
+    /// One that lets requests wait until so many have come, and then answers them all.
+    pub(crate) fn answering_together(count: usize) -> Server {
+        Server::told(&["plain", &count.to_string()])
     }
 
     /// How many connections it has accepted, and shaken hands on if it speaks TLS.
@@ -48,9 +53,10 @@ impl Server {
         self.line().trim().parse().unwrap()
     }
 
-    fn told(manner: &str) -> Server {
+    fn told(arguments: &[&str]) -> Server {
         let mut command = role::command(role::SERVER);
-        let mut process = command.arg(manner).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut process =
+            command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let questions = process.stdin.take().unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap());
         let mut server = Server { process, questions, lines, address: ([127, 0, 0, 1], 0).into() };
@@ -75,9 +81,11 @@ impl Drop for Server {
 
 /// The other side: serves until its standard input ends.
 pub(crate) fn run() {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let together = arguments[1].parse().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     println!("{}", listener.local_addr().unwrap());
-    let tls = (env::args().nth(1).unwrap() == "tls").then(certified);
+    let tls = (arguments[0] == "tls").then(certified);
 
     let connections = Arc::new(AtomicUsize::new(0));
     let counted = connections.clone();
@@ -85,10 +93,11 @@ pub(crate) fn run() {
         io::stdin().lines().for_each(|_| println!("{}", counted.load(Ordering::SeqCst)));
         process::exit(0);
     });
+    let together = (together > 1).then(|| Arc::new(Barrier::new(together)));
     for stream in listener.incoming().flatten() {
-        let (tls, connections) = (tls.clone(), connections.clone());
+        let (tls, connections, together) = (tls.clone(), connections.clone(), together.clone());
         // A connection that breaks is the client's affair.
-        thread::spawn(move || _ = serve(stream, tls, &connections));
+        thread::spawn(move || _ = serve(stream, tls, &connections, together.as_deref()));
     }
 }
 
@@ -106,19 +115,24 @@ fn certified() -> Arc<ServerConfig> {
     Arc::new(config)
 }
 
-fn serve(mut stream: TcpStream, tls: Option<Arc<ServerConfig>>, connections: &AtomicUsize) -> io::Result<()> {
+fn serve(
+    mut stream: TcpStream,
+    tls: Option<Arc<ServerConfig>>,
+    connections: &AtomicUsize,
+    together: Option<&Barrier>,
+) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let Some(config) = tls else {
         connections.fetch_add(1, Ordering::SeqCst);
-        return converse(stream);
+        return converse(stream, together);
     };
     let mut tls = ServerConnection::new(config).map_err(io::Error::other)?;
     tls.complete_io(&mut stream)?;
     connections.fetch_add(1, Ordering::SeqCst);
-    converse(StreamOwned::new(tls, stream))
+    converse(StreamOwned::new(tls, stream), together)
 }
 
-fn converse(mut stream: impl Read + Write) -> io::Result<()> {
+fn converse(mut stream: impl Read + Write, together: Option<&Barrier>) -> io::Result<()> {
     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {BODY}\r\n\r\n");
     let mut answer = [head.as_bytes(), &[b' '; BODY]].concat();
     let (mut request, mut buffer) = (Vec::new(), [0; 4_096]);
@@ -129,6 +143,9 @@ fn converse(mut stream: impl Read + Write) -> io::Result<()> {
                 0 => return Ok(()),
                 read => request.extend_from_slice(&buffer[..read]),
             }
+        }
+        if let Some(together) = together {
+            together.wait();
         }
         let path = request.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
         let id = &path[1..];
