@@ -1,5 +1,8 @@
-//! A line chart with two logarithmic axes, as SVG set by hand: no script, no font of its own, and colours
-//! that follow the reader's choice of light or dark.
+//! A line chart over what grows by powers, as SVG set by hand: no script, no font of its own, and a paper and
+//! colours that follow the reader's choice of light or dark.
+//!
+//! What grows is laid out by its logarithm; what is measured is not, and begins at nothing, so that a height is
+//! a ratio.
 
 use std::fmt::Write;
 
@@ -14,7 +17,9 @@ pub(crate) struct Chart {
 
 pub(crate) struct Series {
     pub(crate) name: &'static str,
-    /// In the order of x; all positive.
+    /// Which of the colours of [`STYLE`] it has, unless it is ours or a limit: the same one in every chart.
+    pub(crate) colour: usize,
+    /// In the order of x, which is positive.
     pub(crate) points: Vec<(f64, f64)>,
     /// What nobody can exceed: drawn as a thin dashed line.
     pub(crate) is_limit: bool,
@@ -24,29 +29,33 @@ pub(crate) struct Series {
 
 const WIDTH: f64 = 760.0;
 const HEIGHT: f64 = 420.0;
-const LEFT: f64 = 74.0;
-const RIGHT: f64 = 620.0;
-const TOP: f64 = 56.0;
+const LEFT: f64 = 60.0;
+const RIGHT: f64 = 596.0;
+const TOP: f64 = 62.0;
 const BOTTOM: f64 = 360.0;
 /// The least distance between two names at the right edge.
 const LINE: f64 = 15.0;
 
 const STYLE: &str = "
+  .paper { fill: #ffffff }
   text { font: 12px system-ui, sans-serif; fill: #57606a }
   .title { font-size: 14px; font-weight: 600; fill: #1f2328 }
   .grid { stroke: #d0d7de; stroke-width: 1 }
-  .line { fill: none; stroke-width: 1.5 }
+  .line { fill: none; stroke-width: 1.5; stroke-linejoin: round; stroke-linecap: round }
   .limit { stroke-dasharray: 4 4; stroke: #8c959f }
   .ours { stroke: #cf222e; stroke-width: 3 }
-  .c0 { stroke: #57606a } .c1 { stroke: #0969da } .c2 { stroke: #8250df } .c3 { stroke: #1a7f37 }
-  .c4 { stroke: #bf8700 } .c5 { stroke: #bf3989 } .c6 { stroke: #0a7ea4 } .c7 { stroke: #953800 }
+  .name-ours { font-weight: 600; fill: #cf222e }
+  .c0 { stroke: #57606a } .c2 { stroke: #0969da } .c3 { stroke: #54aeff } .c4 { stroke: #1a7f37 }
+  .c5 { stroke: #bf3989 } .c6 { stroke: #953800 } .c7 { stroke: #8250df } .c8 { stroke: #bf8700 }
   @media (prefers-color-scheme: dark) {
+    .paper { fill: #0d1117 }
     text { fill: #9198a1 }
     .title { fill: #f0f6fc }
     .grid { stroke: #3d444d }
     .ours { stroke: #ff7b72 }
-    .c0 { stroke: #9198a1 } .c1 { stroke: #58a6ff } .c2 { stroke: #bc8cff } .c3 { stroke: #3fb950 }
-    .c4 { stroke: #d29922 } .c5 { stroke: #f778ba } .c6 { stroke: #39c5cf } .c7 { stroke: #db6d28 }
+    .name-ours { fill: #ff7b72 }
+    .c0 { stroke: #9198a1 } .c2 { stroke: #388bfd } .c3 { stroke: #a5d6ff } .c4 { stroke: #3fb950 }
+    .c5 { stroke: #f778ba } .c6 { stroke: #db6d28 } .c7 { stroke: #bc8cff } .c8 { stroke: #d29922 }
   }
 ";
 
@@ -54,8 +63,8 @@ impl Chart {
     /// Nothing if there are no points.
     pub(crate) fn draw(&self) -> Option<String> {
         let points = || self.series.iter().flat_map(|series| &series.points);
-        let xs = Axis::over(points().map(|point| point.0), LEFT, RIGHT)?;
-        let ys = Axis::over(points().map(|point| point.1), BOTTOM, TOP)?;
+        let xs = Powers::over(points().map(|point| point.0))?;
+        let ys = Heights::up_to(points().map(|point| point.1))?;
         let mut svg = String::new();
         // Writing to a string cannot fail.
         _ = write!(
@@ -63,6 +72,7 @@ impl Chart {
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\">\n\
              <style>{STYLE}</style>\n\
              <title>{0}</title>\n\
+             <rect class=\"paper\" width=\"{WIDTH}\" height=\"{HEIGHT}\" rx=\"6\"/>\n\
              <text class=\"title\" x=\"16\" y=\"24\">{0}</text>\n\
              <text x=\"16\" y=\"44\">{1}</text>\n\
              <text x=\"{RIGHT}\" y=\"{2}\" text-anchor=\"end\">{3}</text>\n",
@@ -78,7 +88,7 @@ impl Chart {
         Some(svg)
     }
 
-    fn draw_grid(&self, svg: &mut String, xs: &Axis, ys: &Axis) {
+    fn draw_grid(&self, svg: &mut String, xs: &Powers, ys: &Heights) {
         for value in ys.ticks() {
             let y = ys.place(value);
             _ = writeln!(svg, "<path class=\"grid\" d=\"M{LEFT} {y:.1}H{RIGHT}\"/>");
@@ -105,33 +115,34 @@ impl Chart {
         }
     }
 
-    fn draw_lines(&self, svg: &mut String, xs: &Axis, ys: &Axis) {
-        for (number, series) in self.series.iter().enumerate() {
+    fn draw_lines(&self, svg: &mut String, xs: &Powers, ys: &Heights) {
+        // Ours is drawn last, and so lies above.
+        let (ours, others): (Vec<&Series>, _) = self.series.iter().partition(|series| series.is_ours);
+        for series in others.into_iter().chain(ours) {
             let mut path = String::new();
             for (at, (x, y)) in series.points.iter().enumerate() {
                 let verb = if at == 0 { 'M' } else { 'L' };
                 _ = write!(path, "{verb}{:.1} {:.1}", xs.place(*x), ys.place(*y));
             }
-            let class = series.class(number);
-            _ = writeln!(svg, "<path class=\"line {class}\" d=\"{path}\"/>");
+            _ = writeln!(svg, "<path class=\"line {}\" d=\"{path}\"/>", series.class());
         }
     }
 
     /// Each name beside the end of its line; those that would touch are pushed apart downwards.
-    fn draw_names(&self, svg: &mut String, ys: &Axis) {
+    fn draw_names(&self, svg: &mut String, ys: &Heights) {
         let end = |series: &Series| series.points.last().map_or(BOTTOM, |point| ys.place(point.1));
-        let mut names: Vec<(f64, usize)> =
-            self.series.iter().enumerate().map(|(number, series)| (end(series), number)).collect();
+        let mut names: Vec<(f64, &Series)> = self.series.iter().map(|series| (end(series), series)).collect();
         names.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let mut lowest = f64::MIN;
-        for (y, number) in names {
-            lowest = y.max(lowest + LINE);
-            let series = &self.series[number];
-            let (class, weight) = (series.class(number), if series.is_ours { "600" } else { "400" });
+        let (mut lowest, mut left) = (f64::MIN, names.len());
+        for (y, series) in names {
+            // Not so low that those to come would leave the paper.
+            lowest = y.min(BOTTOM + LINE - left as f64 * LINE).max(lowest + LINE);
+            left -= 1;
+            let (class, name) = (series.class(), if series.is_ours { "name-ours" } else { "name" });
             _ = writeln!(svg, "<path class=\"line {class}\" d=\"M{} {lowest:.1}h14\"/>", RIGHT + 6.0);
             _ = writeln!(
                 svg,
-                "<text x=\"{}\" y=\"{:.1}\" font-weight=\"{weight}\">{}</text>",
+                "<text class=\"{name}\" x=\"{}\" y=\"{:.1}\">{}</text>",
                 RIGHT + 24.0,
                 lowest + 4.0,
                 series.name,
@@ -141,44 +152,58 @@ impl Chart {
 }
 
 impl Series {
-    fn class(&self, number: usize) -> String {
+    fn class(&self) -> String {
         match (self.is_limit, self.is_ours) {
             (true, _) => "limit".to_owned(),
             (false, true) => "ours".to_owned(),
-            (false, false) => format!("c{}", number % 8),
+            (false, false) => format!("c{}", self.colour),
         }
     }
 }
 
-/// A logarithmic axis.
-struct Axis {
+/// The axis from left to right, by the logarithm.
+struct Powers {
     least: f64,
     most: f64,
-    from: f64,
-    to: f64,
 }
 
-impl Axis {
-    /// From the least to the most of these values, laid between two places on the paper.
-    fn over(values: impl Iterator<Item = f64>, from: f64, to: f64) -> Option<Axis> {
+impl Powers {
+    /// From the least to the most of these values.
+    fn over(values: impl Iterator<Item = f64>) -> Option<Powers> {
         let (mut least, mut most) = (f64::MAX, f64::MIN);
         for value in values.filter(|value| *value > 0.0) {
             (least, most) = (least.min(value), most.max(value));
         }
         // A little room, and never an axis of no length.
-        (least <= most).then_some(Axis { least: least / 1.15, most: most * 1.15, from, to })
+        (least <= most).then_some(Powers { least: least / 1.15, most: most * 1.15 })
     }
 
     fn place(&self, value: f64) -> f64 {
         let share = (value / self.least).ln() / (self.most / self.least).ln();
-        self.from + share * (self.to - self.from)
+        LEFT + share * (RIGHT - LEFT)
+    }
+}
+
+/// The axis upwards, from nothing.
+struct Heights {
+    most: f64,
+}
+
+impl Heights {
+    /// With room for the highest of these values.
+    fn up_to(values: impl Iterator<Item = f64>) -> Option<Heights> {
+        values.filter(|value| *value > 0.0).max_by(f64::total_cmp).map(|most| Heights { most: most * 1.04 })
     }
 
-    /// Powers of ten; and 2 and 5 of each, if there is room for them.
+    fn place(&self, value: f64) -> f64 {
+        BOTTOM - value / self.most * (BOTTOM - TOP)
+    }
+
+    /// At most six, at a distance of 1, 2 or 5 of some power of ten.
     fn ticks(&self) -> Vec<f64> {
-        let steps: &[f64] = if self.most / self.least > 100.0 { &[1.0] } else { &[1.0, 2.0, 5.0] };
-        let ticks = (0..12).flat_map(|power| steps.iter().map(move |step| step * 10_f64.powi(power)));
-        ticks.filter(|value| (self.least..=self.most).contains(value)).collect()
+        let mut distances = (0..12).flat_map(|power| [1.0, 2.0, 5.0].map(|step| step * 10_f64.powi(power)));
+        let distance = distances.find(|distance| self.most / distance < 6.0).unwrap_or(self.most);
+        (0..6).map(|number| f64::from(number) * distance).filter(|value| *value <= self.most).collect()
     }
 }
 
@@ -187,13 +212,45 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_axis_places_powers_at_equal_distances() {
-        let axis = Axis::over([1.0, 1_000.0].into_iter(), 0.0, 100.0).unwrap();
+    fn powers_lie_at_equal_distances() {
+        let axis = Powers::over([1.0, 1_000.0].into_iter()).unwrap();
         let places = [1.0, 10.0, 100.0, 1_000.0].map(|value| axis.place(value));
         let steps = [places[1] - places[0], places[2] - places[1], places[3] - places[2]];
         assert!(steps.iter().all(|step| (step - steps[0]).abs() < 1e-9), "{steps:?}");
-        assert!(places[0] > 0.0 && places[3] < 100.0);
-        assert_eq!(axis.ticks().len(), 4);
+        assert!(places[0] > LEFT && places[3] < RIGHT);
+    }
+
+    #[test]
+    fn heights_begin_at_nothing_and_have_ticks_as_one_would_choose_them() {
+        for (most, ticks) in [
+            (100.0, &[0.0, 20.0, 40.0, 60.0, 80.0, 100.0][..]),
+            (11.3, &[0.0, 2.0, 4.0, 6.0, 8.0, 10.0]),
+            (47_000.0, &[0.0, 10_000.0, 20_000.0, 30_000.0, 40_000.0]),
+        ] {
+            let axis = Heights::up_to([most].into_iter()).unwrap();
+            assert_eq!(axis.ticks(), ticks);
+            assert!(axis.place(0.0) == BOTTOM && axis.place(most) > TOP);
+        }
+    }
+
+    #[test]
+    fn names_stay_on_the_paper_and_apart() {
+        let series = |y| Series {
+            name: "name",
+            colour: 0,
+            points: vec![(1.0, y), (2.0, y)],
+            is_limit: false,
+            is_ours: false,
+        };
+        let series = (0..12).map(|number| series(if number == 0 { 1_000.0 } else { 1.0 })).collect();
+        let chart = Chart { title: String::new(), x: "", y: "", series };
+        let svg = chart.draw().unwrap();
+        let names = svg.lines().filter(|line| line.contains("class=\"name\""));
+        let place = |line: &str| line.split('"').nth(5).and_then(|y| y.parse::<f64>().ok()).unwrap();
+        let places: Vec<f64> = names.map(place).collect();
+        assert_eq!(places.len(), 12);
+        assert!(places.windows(2).all(|two| two[1] - two[0] >= LINE - 0.1), "{places:?}");
+        assert!(places[11] < BOTTOM + LINE, "{places:?}");
     }
 
     #[test]

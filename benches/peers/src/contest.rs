@@ -46,7 +46,7 @@ fn play(fetch: Fetch, job: &Job) -> Result<Report> {
     let mut report = Report::default();
     let (began, cpu_before) = (Instant::now(), cpu_seconds()?);
     match job.question {
-        Question::Speed => {
+        Question::Speed | Question::Tokens => {
             let harvest = fetch(job)?;
             report.seconds = began.elapsed().as_secs_f64();
             report.cpu_seconds = cpu_seconds()? - cpu_before;

@@ -6,13 +6,19 @@ use std::path::Path;
 use crate::Result;
 use crate::chart::{Chart, Series};
 use crate::contestants::{ALL, Contestant};
+use crate::markdown::thousands;
 use crate::results::{Figure, Outcome, Results};
-use crate::scenarios::{Entry, IN_FLIGHT, LATENCY_MS, MANY_DROPPED, Variant};
+use crate::scenarios::{Entry, IN_FLIGHT, LATENCY_MS, MANY_DROPPED, Variant, WAITED_FOR, WAITERS};
 
-/// Writes `in-flight.svg` and `memory.svg`, if their scenarios were played.
+/// Writes `in-flight.svg`, `memory.svg` and `waiters.svg`, if their scenarios were played.
 pub(crate) fn write(results: &Results, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder)?;
-    for (name, chart) in [("in-flight.svg", in_flight(results)), ("memory.svg", memory(results))] {
+    let charts = [
+        ("in-flight.svg", in_flight(results)),
+        ("memory.svg", memory(results)),
+        ("waiters.svg", waiters(results)),
+    ];
+    for (name, chart) in charts {
         if let Some(svg) = chart.draw() {
             fs::write(folder.join(name), svg)?;
         }
@@ -22,50 +28,68 @@ pub(crate) fn write(results: &Results, folder: &Path) -> Result<()> {
 
 fn in_flight(results: &Results) -> Chart {
     let mut series = all_series(results, IN_FLIGHT, Outcome::per_second);
-    let possible = series.iter().flat_map(|series| &series.points).map(|(in_flight, _)| *in_flight);
-    let mut possible: Vec<_> = possible.map(|x| (x, x * 1e3 / LATENCY_MS as f64)).collect();
-    possible.sort_by(|a, b| a.0.total_cmp(&b.0));
-    possible.dedup();
-    series
-        .insert(0, Series { name: "in flight ÷ latency", points: possible, is_limit: true, is_ours: false });
+    for (in_flight, value) in series.iter_mut().flat_map(|series| &mut series.points) {
+        *value *= 100.0 * LATENCY_MS as f64 / 1e3 / *in_flight;
+    }
+    let xs = series.iter().flat_map(|series| &series.points).map(|point| point.0);
+    let ends = [xs.clone().min_by(f64::total_cmp), xs.max_by(f64::total_cmp)];
+    let possible = ends.into_iter().flatten().map(|x| (x, 100.0)).collect();
+    series.push(Series {
+        name: "in flight ÷ latency",
+        colour: 0,
+        points: possible,
+        is_limit: true,
+        is_ours: false,
+    });
     Chart {
-        title: format!(
-            "Requests a second over requests in flight; a server that answers after {LATENCY_MS} ms"
-        ),
-        x: "in flight",
-        y: "requests a second",
+        title: format!("Requests a second, from a server that answers after {LATENCY_MS} ms"),
+        x: "requests in flight",
+        y: "% of what is possible: in flight ÷ latency",
         series,
     }
 }
 
 fn memory(results: &Results) -> Chart {
     Chart {
-        title: "Peak memory over the number of ids; bodies looked at and dropped".to_owned(),
+        title: "Peak memory; bodies of 200 bytes, looked at and dropped".to_owned(),
         x: "ids",
         y: "MiB",
         series: all_series(results, MANY_DROPPED, Outcome::peak_mib),
     }
 }
 
+fn waiters(results: &Results) -> Chart {
+    Chart {
+        title: format!(
+            "CPU time for each token, {} of them a second",
+            thousands(i64::from(WAITED_FOR.requests))
+        ),
+        x: "threads, tasks or goroutines in line",
+        y: "µs",
+        series: all_series(results, WAITERS, Outcome::micros),
+    }
+}
+
 fn all_series(results: &Results, scenario: &str, figure: Figure) -> Vec<Series> {
     let entries = results.entries(scenario);
-    let series = |contestant: &Contestant| {
+    let series = |(colour, contestant): (usize, &Contestant)| {
         let of_this = entries.iter().filter(|entry| entry.contestant == contestant.name);
         let point = |entry: &Entry| Some((x(entry.variant)?, results.median(scenario, *entry, figure)?));
         Series {
-            name: contestant.name,
+            name: contestant.short,
+            colour,
             points: of_this.filter_map(point).collect(),
             is_limit: false,
             is_ours: contestant.name == "fanout",
         }
     };
-    ALL.iter().map(series).filter(|series| !series.points.is_empty()).collect()
+    ALL.iter().enumerate().map(series).filter(|series| !series.points.is_empty()).collect()
 }
 
 fn x(variant: Variant) -> Option<f64> {
     match variant {
         Variant::Ids(ids) => Some(f64::from(ids)),
-        Variant::InFlight(in_flight) => Some(in_flight as f64),
+        Variant::InFlight(many) | Variant::Waiters(many) => Some(many as f64),
         Variant::Plain | Variant::Limited | Variant::Logged => None,
     }
 }

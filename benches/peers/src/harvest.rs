@@ -62,10 +62,11 @@ impl Tally {
     }
 
     /// Counts an id, if what begins so, and has this length, is its body: each begins with its id in
-    /// [`ID_DIGITS`] digits.
+    /// [`ID_DIGITS`] digits. Where nothing is fetched, it is empty.
     pub(crate) fn look_at(&mut self, id: u32, begin: &[u8], length: usize) -> Result<()> {
         let digits = begin.get(..ID_DIGITS).and_then(|digits| std::str::from_utf8(digits).ok());
-        if length != self.length || digits.and_then(|digits| digits.parse().ok()) != Some(id) {
+        let is_of_id = self.length == 0 || digits.and_then(|digits| digits.parse().ok()) == Some(id);
+        if length != self.length || !is_of_id {
             return Err(format!("what came for id {id}, {length} bytes, is not its body").into());
         }
         self.count(id);

@@ -34,6 +34,8 @@ pub(crate) enum Question {
     Stop,
     /// No answer comes: how long after the timeout does the call return?
     Lateness,
+    /// No request is sent: so many as else would be in flight wait in line for a token for each id.
+    Tokens,
 }
 
 /// So many requests in so many seconds, and so many at once.

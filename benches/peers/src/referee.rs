@@ -73,12 +73,19 @@ fn run_one(scenario: &Scenario, entry: Entry, command: &[String], server: &Serve
     let report: Report = serde_json::from_str(&output(command, &job)?)?;
     let mut after_error_ms = Vec::new();
     match job.question {
-        Question::Speed => {
+        Question::Speed | Question::Tokens => {
             let all = Tally::of_all(&job);
             if (report.fetched, report.checksum) != (all.fetched, all.checksum) {
                 return Err(
                     format!("fetched {} ids, or not those that it was asked for", report.fetched).into()
                 );
+            }
+            if let (Question::Tokens, Some(quota)) = (job.question, job.quota) {
+                // One more than the burst is forgiven: who reserves ahead may be that much too early.
+                let waited_for = job.ids.saturating_sub(quota.burst + 1);
+                if report.seconds < (quota.interval() * waited_for).as_secs_f64() {
+                    return Err(format!("took {} tokens in {} s", job.ids, report.seconds).into());
+                }
             }
         }
         Question::Stop => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::contest::Report;
-use crate::scenarios::Entry;
+use crate::scenarios::{Entry, WAITED_FOR};
 
 /// All rounds of all scenarios that were played.
 #[derive(Default)]
@@ -48,6 +48,12 @@ impl Outcome {
     /// The peak, over the bytes of all bodies.
     pub(crate) fn peak_of_payload(&self) -> f64 {
         self.bytes_an_id() / self.body as f64
+    }
+
+    /// Tokens a second, over those that [`WAITED_FOR`] allows in the same time, its burst included.
+    pub(crate) fn of_rate(&self) -> f64 {
+        let interval = WAITED_FOR.interval().as_secs_f64();
+        f64::from(self.ids.saturating_sub(WAITED_FOR.burst)) * interval / self.report.seconds
     }
 
     pub(crate) fn median_after_error(&self) -> f64 {

@@ -32,6 +32,7 @@ pub(crate) enum Variant {
     Logged,
     Ids(u32),
     InFlight(usize),
+    Waiters(usize),
 }
 
 pub(crate) const SMALL: &str = "small";
@@ -43,9 +44,13 @@ pub(crate) const IN_FLIGHT: &str = "in-flight";
 pub(crate) const ERROR_HUNG: &str = "error-hung";
 pub(crate) const ERROR_QUEUED: &str = "error-queued";
 pub(crate) const TIMEOUT: &str = "timeout";
+pub(crate) const WAITERS: &str = "waiters";
 
 /// The latency of the server of [`IN_FLIGHT`].
 pub(crate) const LATENCY_MS: u64 = 20;
+
+/// What those of [`WAITERS`] wait for.
+pub(crate) const WAITED_FOR: Quota = Quota { requests: 20_000, seconds: 1, burst: 20 };
 
 const EVERYBODY: [&str; 9] =
     ["bare", "fanout", "async", "async1", "go", "curl", "blocking", "careful", "plain"];
@@ -87,6 +92,8 @@ pub(crate) fn all(quick: bool) -> Vec<Scenario> {
     let ids = [10_000, 100_000, 1_000_000].map(|full| Variant::Ids(count(full, full / 1_000)));
     let in_flight = if quick { &[1, 8][..] } else { &[1, 8, 64, 256, 1_000] };
     let in_flight: Vec<_> = in_flight.iter().map(|in_flight| Variant::InFlight(*in_flight)).collect();
+    let waiters = if quick { &[1, 8][..] } else { &[1, 8, 64, 256, 1_000] };
+    let waiters: Vec<_> = waiters.iter().map(|waiters| Variant::Waiters(*waiters)).collect();
 
     vec![
         Scenario {
@@ -138,6 +145,22 @@ pub(crate) fn all(quick: bool) -> Vec<Scenario> {
                 },
             )
         },
+        Scenario {
+            manner: Manner::Hang,
+            entries: varied(&["fanout", "async", "async1", "go", "careful"], &waiters),
+            enough_rounds: 5,
+            ..Scenario::new(
+                WAITERS,
+                Job {
+                    question: Question::Tokens,
+                    ids: count(40_000, 200),
+                    body: 0,
+                    keep: false,
+                    quota: Some(WAITED_FOR),
+                    ..small
+                },
+            )
+        },
     ]
 }
 
@@ -162,6 +185,7 @@ impl Scenario {
             Variant::Ids(ids) => Job { ids, ..job },
             // Each connection as often: two seconds, if the latency is all that takes time.
             Variant::InFlight(in_flight) => Job { in_flight, ids: in_flight as u32 * job.ids, ..job },
+            Variant::Waiters(in_flight) => Job { in_flight, ..job },
         }
     }
 }

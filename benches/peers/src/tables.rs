@@ -5,7 +5,7 @@ use crate::markdown::{Table, number, thousands};
 use crate::results::{Figure, Outcome, Results};
 use crate::scenarios::{
     ERROR_HUNG, ERROR_QUEUED, Entry, IN_FLIGHT, LARGE_DROPPED, LARGE_KEPT, LATENCY_MS, MANY_DROPPED,
-    MANY_KEPT, SMALL, TIMEOUT, Variant,
+    MANY_KEPT, SMALL, TIMEOUT, Variant, WAITED_FOR, WAITERS,
 };
 use crate::targets;
 
@@ -19,6 +19,7 @@ pub(crate) fn all(results: &Results) -> Vec<Table> {
         growth(results),
         in_flight(results),
         moments(results),
+        waiters(results),
     ]
 }
 
@@ -166,6 +167,26 @@ fn moments(results: &Results) -> Table {
     }
 }
 
+fn waiters(results: &Results) -> Table {
+    let table = by_variant(results, WAITERS, |entry| {
+        let kept =
+            results.median(WAITERS, entry, Outcome::of_rate).map(|share| format!("{:.1} %", share * 1e2));
+        let micros = number(results.median(WAITERS, entry, Outcome::micros));
+        kept.map(|kept| format!("{kept}, {micros} µs")).unwrap_or_default()
+    });
+    Table {
+        heading: "More in line",
+        words: format!(
+            "No request is sent: so many threads, tasks or goroutines wait for tokens, {} a second with a \
+             burst of {}. How much of that rate they are given, and CPU a token. (ureq's threads ask \
+             governor, sleep, and ask again.)",
+            thousands(i64::from(WAITED_FOR.requests)),
+            WAITED_FOR.burst,
+        ),
+        ..table
+    }
+}
+
 /// A row for each contestant that took part in any of these scenarios.
 fn rows(results: &Results, scenarios: &[&str], cells: impl Fn(Entry) -> Vec<String>) -> Vec<Vec<String>> {
     let took_part = |contestant: &&Contestant| {
@@ -187,6 +208,7 @@ fn by_variant(results: &Results, scenario: &str, cell: impl Fn(Entry) -> String)
     let head = variants.iter().map(|variant| match variant {
         Variant::Ids(ids) => format!("{} ids", thousands(i64::from(*ids))),
         Variant::InFlight(in_flight) => format!("{} in flight", thousands(*in_flight as i64)),
+        Variant::Waiters(waiters) => format!("{} waiting", thousands(*waiters as i64)),
         Variant::Plain | Variant::Limited | Variant::Logged => String::new(),
     });
     let row = |contestant: &Contestant| {

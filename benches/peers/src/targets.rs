@@ -5,7 +5,7 @@ use crate::markdown::{Table, number};
 use crate::results::{Figure, Outcome, Results};
 use crate::scenarios::{
     ERROR_HUNG, ERROR_QUEUED, Entry, IN_FLIGHT, LARGE_DROPPED, LARGE_KEPT, LATENCY_MS, MANY_DROPPED,
-    MANY_KEPT, SMALL, TIMEOUT, Variant,
+    MANY_KEPT, SMALL, TIMEOUT, Variant, WAITERS,
 };
 
 pub(crate) fn table(results: &Results) -> Table {
@@ -97,6 +97,7 @@ fn targets(results: &Results) -> Vec<Target> {
     ];
     targets.extend(growth(results));
     targets.extend(in_flight(results));
+    targets.extend(waiters(results));
     targets
 }
 
@@ -150,6 +151,17 @@ fn in_flight(results: &Results) -> Vec<Target> {
             now: ratio(at(OURS, 256)),
         },
         Target { what: "KiB a connection, beyond bare's", bound: AtMost(24.0), now: beyond_bare() },
+    ]
+}
+
+fn waiters(results: &Results) -> [Target; 2] {
+    let of_rate = |waiters, what| {
+        let entry = Entry { contestant: OURS, variant: Variant::Waiters(waiters) };
+        Target { what, bound: AtLeast(0.97), now: results.median(WAITERS, entry, Outcome::of_rate) }
+    };
+    [
+        of_rate(8, "8 waiting for 20,000 tokens a second, burst 20: of that rate"),
+        of_rate(1_000, "1,000 waiting"),
     ]
 }
 

@@ -5,13 +5,22 @@ use std::sync::Once;
 use std::time::Duration;
 
 use env_logger::Target;
-use fanout::{CancelToken, FanOutClient, Outcome, Rate};
+use fanout::{CancelToken, FanOutClient, Outcome, Rate, RateLimiter};
 
+use super::threads::take_tokens;
 use crate::Result;
 use crate::harvest::Harvest;
-use crate::job::Job;
+use crate::job::{Job, Question, Quota};
 
 pub(crate) fn fetch(job: &Job) -> Result<Harvest> {
+    let cancel = CancelToken::new();
+    if let (Question::Tokens, Some(quota)) = (job.question, job.quota) {
+        let limiter = RateLimiter::new(rate(quota), quota.burst)?;
+        return take_tokens(job, || {
+            limiter.acquire(&cancel)?;
+            Ok(())
+        });
+    }
     if job.log {
         log_into_memory();
     }
@@ -20,13 +29,10 @@ pub(crate) fn fetch(job: &Job) -> Result<Harvest> {
         .timeout(job.timeout());
     let client = match job.quota {
         None => client.rate(Rate::UNLIMITED),
-        Some(quota) => {
-            client.rate(Rate::new(quota.requests, Duration::from_secs(quota.seconds))).burst(quota.burst)
-        }
+        Some(quota) => client.rate(rate(quota)).burst(quota.burst),
     }
     .build()?;
 
-    let cancel = CancelToken::new();
     if job.keep {
         return Ok(Harvest::Kept(client.fetch_all(&cancel, 0..job.ids)?));
     }
@@ -35,6 +41,10 @@ pub(crate) fn fetch(job: &Job) -> Result<Harvest> {
         harvest.take(outcome.id, outcome.result?.body)
     })?;
     Ok(harvest)
+}
+
+fn rate(quota: Quota) -> Rate {
+    Rate::new(quota.requests, Duration::from_secs(quota.seconds))
 }
 
 /// As a program logs that wants its lines cheap: formatted in full, written to a file 64 KiB at a time;

@@ -23,6 +23,8 @@ pub(crate) struct Contestant {
     pub(crate) name: &'static str,
     /// For the tables.
     pub(crate) title: &'static str,
+    /// For the charts.
+    pub(crate) short: &'static str,
     program: Program,
 }
 
@@ -38,31 +40,55 @@ pub(crate) const REFERENCE: &str = "bare";
 
 /// In the order of the tables.
 pub(crate) const ALL: [Contestant; 9] = [
-    Contestant { name: REFERENCE, title: "bare sockets, nothing else", program: Program::Here(bare::fetch) },
-    Contestant { name: "fanout", title: "**fanout**", program: Program::Here(fanout::fetch) },
+    Contestant {
+        name: REFERENCE,
+        title: "bare sockets, nothing else",
+        short: "bare sockets",
+        program: Program::Here(bare::fetch),
+    },
+    Contestant {
+        name: "fanout",
+        title: "**fanout**",
+        short: "fanout",
+        program: Program::Here(fanout::fetch),
+    },
     Contestant {
         name: "async",
         title: "async Rust (reqwest, governor), multi thread",
+        short: "async, multi thread",
         program: Program::Here(async_rust::multi_thread),
     },
     Contestant {
         name: "async1",
         title: "async Rust (reqwest, governor), single thread",
+        short: "async, one thread",
         program: Program::Here(async_rust::single_thread),
     },
-    Contestant { name: "go", title: "Go, x/time/rate, errgroup", program: Program::Go },
-    Contestant { name: "curl", title: "curl --parallel", program: Program::With("curl", curl::fetch) },
+    Contestant { name: "go", title: "Go, x/time/rate, errgroup", short: "Go", program: Program::Go },
+    Contestant {
+        name: "curl",
+        title: "curl --parallel",
+        short: "curl",
+        program: Program::With("curl", curl::fetch),
+    },
     Contestant {
         name: "blocking",
         title: "reqwest::blocking, threads",
+        short: "reqwest::blocking",
         program: Program::Here(reqwest_blocking::fetch),
     },
     Contestant {
         name: "careful",
         title: "ureq, set up with care",
+        short: "ureq, with care",
         program: Program::Here(ureq_careful::fetch),
     },
-    Contestant { name: "plain", title: "ureq as people write it", program: Program::Here(ureq_plain::fetch) },
+    Contestant {
+        name: "plain",
+        title: "ureq as people write it",
+        short: "ureq, as written",
+        program: Program::Here(ureq_plain::fetch),
+    },
 ];
 
 /// The batch of the contestant of this name.

@@ -1,6 +1,6 @@
 //! What the synchronous peers share: threads that take ids from a channel and send bodies back by another.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use governor::DefaultDirectRateLimiter;
 use governor::clock::{Clock, DefaultClock};
 
 use crate::Result;
-use crate::harvest::Harvest;
+use crate::harvest::{Harvest, Tally};
 use crate::job::Job;
 
 /// Calls `get` for all ids, on as many threads as there may be requests in flight. On the first error, `stop`
@@ -47,6 +47,30 @@ pub(crate) fn fan_out(
             }
         }
         Ok(harvest)
+    })
+}
+
+/// Waits for a token for each id, on as many threads as there may be requests in flight.
+pub(crate) fn take_tokens(job: &Job, wait: impl Fn() -> Result<()> + Sync) -> Result<Harvest> {
+    let (next, wait) = (&AtomicU32::new(0), &wait);
+    let one_thread = move || {
+        let mut tally = Tally::new(job);
+        loop {
+            let id = next.fetch_add(1, Ordering::Relaxed);
+            if id >= job.ids {
+                return Result::Ok(tally);
+            }
+            wait()?;
+            tally.count(id);
+        }
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..job.in_flight).map(|_| scope.spawn(one_thread)).collect();
+        let mut all = Tally::new(job);
+        for thread in threads {
+            all.add(thread.join().map_err(|_| "a thread panicked")??);
+        }
+        Ok(Harvest::Dropped(all))
     })
 }
 

@@ -14,10 +14,10 @@ use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
 use super::quota::limiter;
-use super::threads::{fan_out, wait_for_token};
+use super::threads::{fan_out, take_tokens, wait_for_token};
 use crate::Result;
 use crate::harvest::Harvest;
-use crate::job::Job;
+use crate::job::{Job, Question};
 
 /// How long a stop may go unseen by who waits for a token.
 const SLICE: Duration = Duration::from_millis(10);
@@ -35,6 +35,9 @@ pub(crate) fn fetch(job: &Job) -> Result<Harvest> {
     let agent = Agent::with_parts(config, DefaultConnector::default(), Remembering::default());
     let limiter = limiter(job.quota)?;
     let stopped = AtomicBool::new(false);
+    if let (Question::Tokens, Some(limiter)) = (job.question, &limiter) {
+        return take_tokens(job, || wait_for_token(limiter, SLICE, &stopped));
+    }
 
     let get = |id| {
         if let Some(limiter) = &limiter {
