@@ -5,8 +5,8 @@
 mod cancel;
 mod fail_fast;
 mod fan_out;
-mod rate_kept;
 mod memory;
+mod rate_kept;
 mod rate_limiter;
 mod retries;
 mod token_bucket;
