@@ -31,7 +31,7 @@ const TEMPLATE: &str = "\
 Examples:
   fanout demo
   fanout get --ids 1-60 'https://api.example.com/users/{id}/widgets'
-  cut -d, -f1 users.csv | fanout get --rate 5000/h 'https://api.example.com/{id}'",
+  cut -d, -f1 users.csv | fanout get --at-most 5000/h 'https://api.example.com/{id}'",
     after_help = "'fanout <COMMAND> --help' tells more about a command."
 )]
 pub(crate) struct Cli {
@@ -53,7 +53,9 @@ pub(crate) enum Command {
     before_help = "\
 Examples:
   fanout get --ids 1-60,75 'https://api.example.com/users/{id}/widgets'
-  fanout get --input ids.txt --rate 5000/h 'https://api.example.com/{id}' > out.ndjson
+  fanout get --input ids.txt --at-most 5000/h --retries 4 'https://api.example.com/{id}'
+  fanout get --ids 1-60 -X POST --data '{\"id\":{id}}' -H 'Content-Type: application/json' \\
+    -H 'Idempotency-Key: job-{id}' --retries 4 'https://api.example.com/users/{id}/mails'
   find-ids | fanout get --keep-going --ok 200-299,404 'http://localhost/?id={id}' | jq",
     after_help = "\
 Ids:
@@ -66,8 +68,8 @@ Values:
 
 Records, one a line, in the order of completion, which need not be that of the ids:
   {\"id\":\"7\",\"status\":200,\"attempt\":1,\"latency_ms\":12.3,\"body\":\"...\"}
-  {\"id\":\"8\",\"status\":500,\"attempt\":1,\"latency_ms\":4.5,\"sent\":\"yes\",\"error\":\"...\"}
-  The second kind comes with --keep-going.
+  {\"id\":\"8\",\"status\":503,\"attempt\":4,\"latency_ms\":4.5,\"sent\":\"yes\",\"error\":\"...\"}
+  The second kind comes with --keep-going. \"attempt\" counts the tries of an id.
   A body that is not UTF-8 stands as \"body_base64\". \"latency_ms\" does not count waits for the quota.
 
 Exit codes:

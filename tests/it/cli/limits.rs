@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::serve::serve;
 use super::support::*;
 
 #[test]
@@ -73,4 +74,18 @@ fn a_pause_that_is_longer_than_is_waited_for_fails_at_once() {
                 (--max-wait sets how long)";
     assert_eq!(done.errors(), [told]);
     assert_eq!(api.ids_so_far(), ["7", "7"]);
+}
+
+/// It tells with each answer what is left of the hour. What it has promised is used to the last request, and no
+/// request is refused.
+#[test]
+fn a_window_that_ends_too_late_ends_the_run_before_the_server_must_refuse() {
+    let (_running, url) = serve(&["--dialect", "github", "--rate", "20/h"]);
+    let done = get(["--ids", "1-30", "--rate", "none", "--max-in-flight", "1", &url]);
+    let error = done.code(1).errors()[0];
+    let start = "id 21: the server asks for a pause of 3";
+    assert!(error.starts_with(start) && error.contains(" s (x-ratelimit-reset: "), "{error}");
+    assert!(error.ends_with("), and at most 120s is waited for (--max-wait sets how long)"), "{error}");
+    assert_eq!(done.records().len(), 20);
+    assert!(done.stderr.contains("fetched 20 of 30 ids in ") && done.stderr.contains(", 0 failed\n"));
 }

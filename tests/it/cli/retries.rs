@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
+use super::serve::serve;
 use super::support::*;
 
 /// Answers the first tries of each id with these statuses, in turn, and then with 200.
@@ -128,4 +129,17 @@ fn ids_that_wait_to_be_tried_again_hold_no_other_up() {
     });
     let done = get(["--ids", "1-3", "--max-in-flight", "1", "--retries", "9", "--rate", "none", &api.url]);
     assert_eq!(done.code(0).ids(), ["1", "2", "3"]);
+}
+
+#[test]
+fn the_faults_of_the_built_in_server_are_got_over() {
+    // For this seed the first tries of 37 and 44 are faults, whatever comes of the others.
+    let (_running, url) = serve(&["--rate", "none", "--fault-percent", "5", "--fault-seed", "0"]);
+    let done = get(["--ids", "1-60", "--rate", "none", "--retries", "9", &url]);
+    let records = done.code(0).records();
+    assert_eq!(records.len(), 60);
+    for id in ["37", "44"] {
+        assert!(records[id]["attempt"].as_u64() > Some(1), "{}", records[id]);
+    }
+    assert!(done.stderr.contains(" retries\n"), "{}", done.stderr);
 }

@@ -9,7 +9,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use super::support::*;
 
 /// A server that is listening, and its URL.
-fn serve(args: &[&str]) -> (Running, String) {
+pub(super) fn serve(args: &[&str]) -> (Running, String) {
     let mut running = Running::start(fanout(["serve"]).args(args));
     let mut line = String::new();
     BufReader::new(running.stdout.take().unwrap()).read_line(&mut line).unwrap();

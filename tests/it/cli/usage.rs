@@ -175,6 +175,66 @@ fn help_says_what_it_does_first_and_how_by_example() {
     Running::start(&mut fanout::<&str>([])).done().code(2);
 }
 
+/// What the library says of a setter: the sentence that begins with `Defaults to`.
+fn default_in_the_library(setter: &str) -> String {
+    let builder = include_str!("../../../src/builder/mod.rs");
+    let before = builder.split(&format!("pub fn {setter}(")).next().unwrap();
+    let docs: Vec<&str> =
+        before.lines().rev().skip(1).map_while(|line| line.trim().strip_prefix("///")).collect();
+    let docs = docs.into_iter().rev().map(str::trim).collect::<Vec<_>>().join(" ");
+    let (_, default) = docs.split_once("Defaults to ").unwrap_or_else(|| panic!("{setter}: {docs}"));
+    default.split_once(". ").map_or(default, |(sentence, _)| sentence).trim_end_matches('.').to_owned()
+}
+
+#[test]
+fn every_default_in_the_help_is_the_librarys() {
+    // As the help has it; the setter, and as the library has it.
+    let cases = [
+        ("rate", "10/s", "rate", "10 a second"),
+        (
+            "burst",
+            "what two seconds bring, from 1 to 20",
+            "burst",
+            "[`Rate::default_burst`]: what two seconds bring, from 1 to 20",
+        ),
+        ("max-in-flight", "8", "max_in_flight", "8"),
+        ("max-wait", "2m", "max_wait", "2 min"),
+        ("retries", "0", "retries", "none"),
+        ("retry-budget", "10%", "retry_budget", "100 and a tenth of the ids started"),
+        ("timeout", "10s", "timeout", "10 s"),
+        ("connect-timeout", "5s", "connect_timeout", "5 s"),
+        ("stall-timeout", "none", "stall_timeout", "none"),
+        ("method", "GET", "method", "GET"),
+        ("data", "none", "body", "none"),
+        ("max-redirects", "5", "max_redirects", "5"),
+        ("ok", "200-299", "accept_status", "200 to 299"),
+        ("max-body", "10MiB", "max_body", "10 MiB"),
+    ];
+    // These are the tool's own, or nothing is the default of both.
+    let others = [("at-most", "none"), ("deadline", "none"), ("progress", "auto")];
+    let help = Running::start(&mut fanout(["get", "--help"])).done().stdout;
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    // Text with a default, which is followed by other text.
+    let mut shown: Vec<(&str, &str)> = Vec::new();
+    let mut option = "";
+    for part in help.split(" --").skip(1) {
+        if let Some((name, _)) = part.split_once(" <") {
+            option = if name.contains(' ') { option } else { name };
+        }
+        if let Some((_, default)) = part.split_once("[default: ") {
+            shown.push((option, default.split(']').next().unwrap()));
+        }
+    }
+    let mut expected: Vec<(&str, &str)> = cases.iter().map(|(option, shown, ..)| (*option, *shown)).collect();
+    expected.extend(others);
+    shown.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(shown, expected);
+    for (option, _, setter, default) in cases {
+        assert_eq!(default_in_the_library(setter), default, "--{option}");
+    }
+}
+
 #[test]
 fn the_least_time_is_that_of_the_ids_without_duplicates() {
     let api = Api::new();

@@ -17,7 +17,7 @@ pub(crate) struct PaceArgs {
     /// Wait this long at most when the server asks for a pause; fail at once when it asks for a longer one
     ///
     /// It asks by Retry-After, or by telling when it will admit more requests (RateLimit, X-RateLimit-Reset and the
-    /// like). Then nothing is sent before the end of the pause.
+    /// like). Then nothing is sent before the end of the pause, with or without --retries.
     #[arg(long, allow_hyphen_values = true, value_name = "DUR", default_value = "2m")]
     pub(crate) max_wait: String,
 
@@ -50,7 +50,7 @@ struct Unordered {
     /// Let this many tokens of the --rate before it gather, to be spent at once [default: what two seconds bring,
     /// from 1 to 20]
     ///
-    /// In every window of length w, at most burst + rate · w requests are sent. So 5000/h with a burst of 5000 admits
+    /// In every window of length w, at most burst + rate * w requests are sent. So 5000/h with a burst of 5000 admits
     /// 10,000 in an hour: where that is too much, use --at-most.
     #[arg(long, allow_hyphen_values = true, value_name = "N")]
     burst: Vec<String>,

@@ -9,9 +9,9 @@ pub(crate) struct RetryArgs {
     /// Try a failed id up to N more times, 0 to 100
     ///
     /// What is tried again: no connection, a timeout, a connection that broke, a body that was cut short, and the
-    /// statuses 408, 425, 429, 502, 503 and 504. Each try costs a token. It waits as long as the server asks for;
-    /// or else a random time up to 200ms (after a 429: 1s), which doubles with each try, up to 30s. Other ids go on
-    /// meanwhile.
+    /// statuses 408, 425, 429, 502, 503 and 504, and a 403 that speaks of a limit. Each try costs a token. It waits
+    /// as long as the server asks for; or else a random time up to 200ms (where the server wants less: up to 1s),
+    /// which doubles with each try, up to 30s. Other ids go on meanwhile.
     #[arg(long, allow_hyphen_values = true, value_name = "N", default_value = "0")]
     pub(crate) retries: String,
 

@@ -25,7 +25,7 @@ pub(super) fn limits(LimitArgs(args): &LimitArgs) -> Result<Limits, UsageError> 
     match limits.count() {
         ..=MAX_LIMITS => Ok(limits),
         count => Err(UsageError::new(format!(
-            "--rate, --at-most: {count} limits, and {MAX_LIMITS} can be kept at the same time (leave some out)"
+            "--rate, --at-most: {count} limits, and {MAX_LIMITS} can be kept at once (leave some out)"
         ))),
     }
 }
@@ -116,7 +116,7 @@ mod tests {
             ("--rate 1/s --rate none --burst 5", "--burst 5: there is no burst without a rate"),
             ("--rate 1/s --burst 0", "--burst 0: use a whole number"),
             ("--rate 1/s --at-most 5", "--at-most 5: no window behind it"),
-            (&nine, "--rate, --at-most: 9 limits, and 8 can be kept at the same time (leave some out)"),
+            (&nine, "--rate, --at-most: 9 limits, and 8 can be kept at once (leave some out)"),
         ];
         for (line, start) in cases {
             let error = shown(line);
