@@ -64,6 +64,9 @@
 //! it counts what is left. A pause longer than [`max_wait`](Builder::max_wait) fails at once. Nothing that a server
 //! says makes the client faster than it is set. [`obey_server(false)`](Builder::obey_server) turns a deaf ear.
 //!
+//! [Talking to …](talking_to) has the settings to copy for GitHub, GitLab, Stripe, OpenAI, Anthropic and a plain nginx,
+//! what happens at the limits of each, and how others do it.
+//!
 //! # What a server can still refuse
 //!
 //! A server that enforces the very same numbers exactly can see one request too many: when the first request of a
@@ -180,6 +183,9 @@ mod outcome;
 mod rate;
 mod retry;
 mod supply;
+
+// A page of the documentation.
+pub mod talking_to;
 
 pub use bucket::{ExceedsBurst, Take, TokenBucket};
 pub use builder::{Builder, MAX_IN_FLIGHT};

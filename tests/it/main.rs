@@ -24,6 +24,8 @@ mod server_limits;
 
 mod logging;
 mod peers;
+#[cfg(feature = "test-kit")]
+mod talking_to;
 mod tidy;
 #[cfg(feature = "test-kit")]
 mod virtual_time;
