@@ -136,6 +136,12 @@ impl Error {
         self
     }
 
+    /// Says more in its text: `, which …`.
+    pub(crate) fn adding(mut self, words: &str) -> Error {
+        self.0.text.push_str(words);
+        self
+    }
+
     pub(crate) fn giving_up(mut self, why: GaveUp) -> Error {
         self.0.gave_up = Some(why);
         self
@@ -241,7 +247,7 @@ impl fmt::Display for GaveUp {
             GaveUp::Tries(1) => f.write_str("after 1 try"),
             GaveUp::Tries(tries) => write!(f, "after {tries} tries"),
             GaveUp::Deadline => f.write_str("and the run's deadline comes before another try"),
-            GaveUp::LongPause => f.write_str("and asks for a longer pause than is waited for"),
+            GaveUp::LongPause => f.write_str("longer than is waited for"),
             GaveUp::Budget => f.write_str("and the run's retry budget is spent"),
         }
     }

@@ -62,7 +62,7 @@ pub(crate) const MAX_SHOWN: usize = 64;
 pub(crate) struct Answer<'a> {
     pub(crate) status: StatusCode,
     pub(crate) headers: &'a HeaderMap,
-    /// As much of the body as is at hand, and empty if it was not read. Only a 403 of GitHub's secondary limit needs
+    /// As much of the body as is at hand, and empty if it is not. Only a 403 of GitHub's secondary limit needs
     /// it: without it, one that has no `Retry-After` and no `gh-limited-by` cannot be told from a lack of rights.
     pub(crate) body: &'a [u8],
     pub(crate) came_at: Instant,

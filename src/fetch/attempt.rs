@@ -140,11 +140,9 @@ impl<'a, 'w> Attempt<'a, 'w> {
             Denied::LongPause(told) => {
                 let now = self.now();
                 self.times.waited += now.saturating_duration_since(since);
-                let left = told.until.saturating_duration_since(now);
-                let (seconds, most) = (left.as_secs().saturating_add(1), self.fetcher.quota.max_wait());
-                let text = format!(
-                    "the server asks for a pause of {seconds} s ({told}), and at most {most:?} is waited for"
-                );
+                let most = self.fetcher.quota.max_wait();
+                let text =
+                    format!("the server asks for {}, and at most {most:?} is waited for", told.in_words(now));
                 Error::new(ErrorKind::LongPause, text)
             }
         }
@@ -154,11 +152,11 @@ impl<'a, 'w> Attempt<'a, 'w> {
     fn told(&self, token: Token, result: &Result<Reply, Failure>) -> Answered {
         let quota = &self.fetcher.quota;
         let head = match result {
-            Ok(reply) => Some((reply.status, &reply.headers)),
-            Err(failure) => failure.head.as_deref().map(|(status, headers)| (*status, headers)),
+            Ok(reply) => Some((reply.status, &reply.headers, &*reply.excerpt)),
+            Err(failure) => failure.head.as_deref().map(|(status, headers)| (*status, headers, &[][..])),
         };
         match head {
-            Some((status, headers)) => quota.answered(token, self.id, status, headers),
+            Some((status, headers, body)) => quota.answered(token, self.id, status, headers, body),
             None => {
                 quota.unanswered(token);
                 Answered::default()
@@ -187,7 +185,7 @@ impl<'a, 'w> Attempt<'a, 'w> {
         self.times.latency += start.elapsed();
         self.answered = self.told(token, &result);
         match result {
-            Ok(Reply { status, headers, body: Some(body) }) => {
+            Ok(Reply { status, headers, body: Some(body), .. }) => {
                 Ok(Next::Done(Response { status, headers, body }))
             }
             Ok(reply) if is_redirect(reply.status) => self.redirect(request, reply, hops),

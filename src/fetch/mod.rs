@@ -124,6 +124,12 @@ impl<'a> Run<'a> {
             told: answered.told.as_ref().map(|told| told.until),
             random: self.random.draw(),
         };
+        let error = match &answered.told {
+            Some(told) if error.kind() == ErrorKind::Status => {
+                error.adding(&format!(", which asks for {}", told.in_words(self.fetcher.quota.clock().now())))
+            }
+            _ => error,
+        };
         let failed = Failed { throttled: answered.throttled, ..Failed::of(&error, repeatable) };
         let deadline = worker.cancel.deadline();
         match self.fetcher.retry.decide(failed, attempt, || self.budget.try_spend()) {

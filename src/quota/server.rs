@@ -5,7 +5,7 @@
 //! comes back in the same millisecond as all the others: at the end of a pause the line is let out spaced (`limits`).
 
 use std::fmt;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use ureq::http::{HeaderMap, StatusCode};
 
@@ -39,13 +39,14 @@ impl Quota {
         id: &str,
         status: StatusCode,
         headers: &HeaderMap,
+        body: &[u8],
     ) -> Answered {
         if advice::is_silent(status, headers) {
             self.adapt(token, None);
             return Answered::default();
         }
         let (came_at, wall_clock) = (self.settings.clock.now(), SystemTime::now());
-        let advice = Advice::read(&Answer { status, headers, body: &[], came_at, wall_clock });
+        let advice = Advice::read(&Answer { status, headers, body, came_at, wall_clock });
         self.adapt(
             token,
             advice.throttled.map(|throttled| match throttled {
@@ -89,6 +90,15 @@ impl Quota {
 impl Told {
     fn of(pause: &Pause) -> Told {
         Told { until: pause.until, words: pause.told_by.to_string() }
+    }
+}
+
+impl Told {
+    /// `a pause of 3600 s (retry-after: 3600)`, in whole seconds, rounded up.
+    pub(crate) fn in_words(&self, now: Instant) -> String {
+        let left =
+            self.until.saturating_duration_since(now).saturating_add(Duration::from_nanos(999_999_999));
+        format!("a pause of {} s ({self})", left.as_secs())
     }
 }
 

@@ -100,8 +100,7 @@ impl HttpClient {
             exchange.let_go
         });
         if !(on.wanted)(status) {
-            skip_what_has_come(body);
-            return Ok(Reply { status, headers, body: None });
+            return Ok(Reply { status, headers, body: None, excerpt: what_has_come(body) });
         }
         let bytes = match reading {
             // There is no body (a HEAD, a 204, a length of 0), and so nothing to unpack, even if a header says gzip.
@@ -110,7 +109,7 @@ impl HttpClient {
             Err(over) => Err(over),
         };
         match bytes {
-            Ok(bytes) => Ok(Reply { status, headers, body: Some(bytes) }),
+            Ok(bytes) => Ok(Reply { status, headers, body: Some(bytes), excerpt: Vec::new() }),
             Err(error) => Err((error, Some(Box::new((status, headers))))),
         }
     }
@@ -209,9 +208,12 @@ fn read(body: &mut Body, max: u64) -> Result<Vec<u8>, ureq::Error> {
 /// Nobody waits for a body that is not wanted. But if all of it has arrived together with the head, to consume it
 /// costs nothing, and saves the connection. `no_wait` is seen by the innermost transport, below TLS: what that has
 /// decrypted already can be read, and a read of the socket fails. (The limit is for what unpacks to more than it is.)
-fn skip_what_has_come(mut body: Body) {
+fn what_has_come(mut body: Body) -> Vec<u8> {
+    let mut bytes = Vec::new();
     if current::with(|exchange| exchange.no_wait = true).is_ok() {
         let mut reader = body.with_config().limit(MAX_HEAD as u64).reader();
-        let _ = io::copy(&mut reader, &mut io::sink());
+        // It fails where more would have to be waited for, and has handed out by then what there was.
+        let _ = io::copy(&mut reader, &mut bytes);
     }
+    bytes
 }

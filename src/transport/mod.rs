@@ -145,6 +145,8 @@ pub(crate) struct Reply {
     pub(crate) headers: HeaderMap,
     /// There if it was wanted.
     pub(crate) body: Option<Vec<u8>>,
+    /// What had come of it together with the head if it was not, up to [`MAX_HEAD`]. Often all of it.
+    pub(crate) excerpt: Vec<u8>,
 }
 
 impl HttpClient {

@@ -164,9 +164,11 @@ fn githubs_secondary_limit_is_waited_for_longer_and_longer_and_not_for_ever() {
 }
 
 #[test]
-fn a_403_of_githubs_that_speaks_in_its_body_only_is_not_tried_again() {
+fn a_403_of_githubs_that_speaks_in_its_body_only_is_heard_as_well() {
     let said = counted(403, "4000").body("You have exceeded a secondary rate limit.");
-    assert_eq!(scripted([said]).fail(github).gave_up(), Some(GaveUp::NotRetryable));
+    paused(&scripted([said]).fetch_two(github), MINUTE, MINUTE);
+    let of_rights = counted(403, "4000").body("Resource not accessible by integration");
+    assert_eq!(scripted([of_rights]).fail(github).gave_up(), Some(GaveUp::NotRetryable));
 }
 
 fn gitlab(builder: Builder) -> Builder {

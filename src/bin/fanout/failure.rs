@@ -56,9 +56,6 @@ impl Place {
         let (mut text, given_up) = chain(error, id);
         let mut notes = Vec::new();
         if matches!(error.kind(), ErrorKind::Status | ErrorKind::Redirect) {
-            if let Some(after) = retry_after(error) {
-                text += &format!(", Retry-After: {}", shortened(after));
-            }
             notes.push(self.request(id));
         }
         notes.extend(hint(error, &text).map(str::to_owned));
@@ -68,10 +65,6 @@ impl Place {
         }
         text
     }
-}
-
-fn retry_after(error: &Error) -> Option<&str> {
-    error.headers()?.get("retry-after")?.to_str().ok()
 }
 
 /// What happened and what lies behind it, on one line and without the id; and why it was given up, which the library

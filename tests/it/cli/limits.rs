@@ -63,8 +63,8 @@ fn a_pause_that_is_longer_than_is_waited_for_fails_at_once() {
     let url = |id| api.url.replace("{id}", id);
     let args = ["--ids", "7-8", "--retries", "1", "--max-wait", "1ms", "--max-in-flight", "1", &api.url];
     let cause = format!(
-        "the server answered 429 Too Many Requests, Retry-After: 1, and asks for a longer pause than is \
-         waited for (GET {}; --max-wait sets how long)",
+        "the server answered 429 Too Many Requests, which asks for a pause of 1 s (retry-after: 1), \
+         longer than is waited for (GET {}; --max-wait sets how long)",
         url("7")
     );
     assert_eq!(get(args).code(1).errors(), [format!("id 7: {cause}")]);
