@@ -53,8 +53,9 @@
 //! `max_wait` the run would fail in both cases.
 //!
 //! The secondary limits answer with 403 or 429. `Retry-After` is obeyed, whatever is left of the hour. Without it, a
-//! 429, a 403 with `gh-limited-by`, and a 403 that says so in its body mean a minute, as GitHub asks for. If it goes on,
-//! the waits grow, to up to 10 min, and after five tries the run fails. A 403 for want of a right is not tried again.
+//! 429, a 403 with `gh-limited-by`, and a 403 that says so in its body mean a minute, as GitHub asks for. If it goes
+//! on, the waits grow, to up to 10 min, and after five tries the run fails. A 403 for want of a right is not tried
+//! again.
 //!
 //! # GitLab
 //!
