@@ -14,9 +14,11 @@
 //! channel, for an id, in the same `select`). It needs no other, because whatever should wake it sends one:
 //!
 //! * an outcome is a message;
-//! * a worker that leaves, for whatever reason, sends [`Message::Look`] as the last thing it does;
-//! * a cancel from outside, or a deadline, makes every worker that is at work leave. While the caller sleeps because
-//!   there is no room for another id, all of them are at work, or about to be. Only when it waits for ids from a
+//! * a worker that lets an id wait for another try sends [`Message::Look`], as it has made room for one more;
+//! * a worker that leaves, for whatever reason, sends `Look` as the last thing it does;
+//! * a cancel from outside, or a deadline, makes every worker that is at work leave, and a cancel also those who wait
+//!   for something to come due (which is never after the deadline). While the caller sleeps because there is no room
+//!   for another id, all of them are one or the other, or about to be. Only when it waits for ids from a
 //!   channel may all be idle; so that wait is woken by a cancel itself ([`FromChannel`]).
 //!
 //! `Look` is sent without blocking. If the channel is full it is dropped, and not missed: a full channel means that the

@@ -19,6 +19,13 @@
 //!
 //! The keeper looks at the heap and at `closed` under the mutex that it waits with, and both are changed under it,
 //! before the notify. Workers wait in a `select` of channels, in which nothing is lost; closing disconnects one.
+//!
+//! Who finds too many parked waits for `room` in place of a new id. There is one message in that channel at most: sent
+//! when there are fewer again, and sent on by whoever took it and found that so, until nobody takes it. One that stays
+//! behind costs a further look, and is not sent on if there are too many by then.
+//!
+//! The caller sleeps while there is no room for another id. An id that is parked has made room, and no outcome tells
+//! the caller so; hence the worker does ([`Message::Look`](super::Message)).
 
 use std::cmp::Ordering as Order;
 use std::collections::BinaryHeap;
@@ -26,7 +33,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
-use crossbeam_channel::{Receiver, Sender, bounded, never, select_biased};
+use crossbeam_channel::{Receiver, Sender, bounded, select_biased};
 use parking_lot::{Condvar, Mutex};
 
 use crate::cancel::{CancelToken, Interrupt, Registration};
@@ -47,7 +54,13 @@ pub(super) struct Parking<J> {
     /// With this many parked, no new id is taken.
     crowded_at: usize,
     /// Parked, and not taken up again yet.
+    ///
+    /// ORDERING: `SeqCst`, against `room`: who counts down and then finds a message there, is seen by whoever takes
+    /// that message and then looks.
     parked: AtomicUsize,
+    /// For those who wait for fewer to be parked.
+    room_in: Sender<()>,
+    room: Receiver<()>,
     /// Begun and not settled, and one for the feeding.
     open: AtomicU64,
     over: Arc<Over>,
@@ -82,6 +95,7 @@ impl Interrupt for Over {
 impl<J> Parking<J> {
     pub(super) fn new(workers: usize, clock: Clock, cancel: &CancelToken) -> Parking<J> {
         let (due_in, due) = bounded(workers.saturating_mul(PARKED_EACH).max(1));
+        let (room_in, room) = bounded(1);
         let (held, until_over) = bounded(0);
         let over = Arc::new(Over(Mutex::new(Some(held))));
         let registration = cancel.register(over.clone());
@@ -96,6 +110,8 @@ impl<J> Parking<J> {
             due,
             crowded_at: workers.saturating_mul(PARKED_EACH - 1).max(1),
             parked: AtomicUsize::new(0),
+            room_in,
+            room,
             open: AtomicU64::new(1),
             over,
             until_over,
@@ -128,7 +144,7 @@ impl<J> Parking<J> {
 
     /// Has an id come again, not before `due`.
     pub(super) fn park(&self, job: J, due: Instant) {
-        self.parked.fetch_add(1, Ordering::Relaxed);
+        self.parked.fetch_add(1, Ordering::SeqCst);
         let mut state = self.state.lock();
         if state.closed {
             drop(state);
@@ -165,8 +181,16 @@ impl<J> Parking<J> {
 impl<I, T: Default> Parking<Job<I, T>> {
     /// What to do next: what has come due, before a new id. Nothing when it is over.
     pub(super) fn next(&self, ids: &Receiver<I>) -> Option<Job<I, T>> {
-        let none = never();
-        let ids = if self.parked.load(Ordering::Relaxed) < self.crowded_at { ids } else { &none };
+        while self.parked.load(Ordering::SeqCst) >= self.crowded_at {
+            select_biased! {
+                recv(self.due) -> job => return self.taken(job.ok()),
+                recv(self.until_over) -> _ => return None,
+                recv(self.room) -> _ => {}
+            }
+            if self.parked.load(Ordering::SeqCst) < self.crowded_at {
+                self.tell_of_room();
+            }
+        }
         select_biased! {
             recv(self.due) -> job => self.taken(job.ok()),
             recv(ids) -> id => match id {
@@ -177,6 +201,10 @@ impl<I, T: Default> Parking<Job<I, T>> {
         }
     }
 
+    fn tell_of_room(&self) {
+        let _ = self.room_in.try_send(()); // if there is a message, whoever takes it will look
+    }
+
     fn next_due(&self) -> Option<Job<I, T>> {
         select_biased! {
             recv(self.due) -> job => self.taken(job.ok()),
@@ -185,7 +213,9 @@ impl<I, T: Default> Parking<Job<I, T>> {
     }
 
     fn taken(&self, job: Option<Job<I, T>>) -> Option<Job<I, T>> {
-        self.parked.fetch_sub(1, Ordering::Relaxed);
+        if self.parked.fetch_sub(1, Ordering::SeqCst) == self.crowded_at {
+            self.tell_of_room();
+        }
         job
     }
 }

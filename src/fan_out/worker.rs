@@ -120,6 +120,8 @@ impl<I, W: Work<I>> Desk<'_, I, W> {
                 (Step::Again(again, due), Some(parking)) => {
                     afterwards();
                     parking.park(again, due);
+                    // It has made room for another id, and no outcome tells the caller so.
+                    let _ = self.messages.try_send(Message::Look);
                     return Some(());
                 }
                 (Step::Again(again, _), None) => {

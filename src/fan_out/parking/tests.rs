@@ -77,6 +77,34 @@ fn no_new_id_is_taken_while_three_for_each_worker_are_parked() {
     });
 }
 
+/// One of the workers takes up what is due, and then the others are not idle beside ids that nobody has taken.
+#[test]
+fn when_fewer_are_parked_all_who_had_to_wait_for_that_take_new_ids() {
+    let clock = Clock::manual();
+    let parking = Parking::new(3, clock.clone(), &CancelToken::new());
+    let ids = ids([7, 8]);
+    for id in 0..9 {
+        let seconds = if id == 0 { 1 } else { 3_600 };
+        parking.park(job(id), clock.now() + Duration::from_secs(seconds));
+    }
+    let (says, hears) = mpsc::channel();
+    let taken = thread::scope(|scope| {
+        for _ in 0..3 {
+            let (parking, ids, says) = (&parking, &ids, says.clone());
+            scope.spawn(move || says.send(parking.next(ids).map(|job| job.id)).unwrap());
+        }
+        scope.spawn(|| parking.keep());
+        clock.advance(Duration::from_secs(1));
+        tick(&parking);
+        let taken = [(); 3].map(|()| hears.recv_timeout(Duration::from_secs(10)).ok().flatten());
+        parking.close();
+        taken
+    });
+    let mut taken = taken.to_vec();
+    taken.sort_unstable();
+    assert_eq!(taken, [0, 7, 8].map(Some));
+}
+
 #[test]
 fn it_is_over_when_the_last_that_was_begun_is_settled_or_at_a_cancel() {
     let cancel = CancelToken::new();
@@ -223,6 +251,43 @@ fn no_more_than_four_for_each_worker_are_parked() {
         assert_eq!(ended.unwrap_err().kind(), ErrorKind::Cancelled);
         assert!(stuck(begun.load(Ordering::SeqCst)), "{begun:?} with {workers} workers");
     }
+}
+
+/// The caller sleeps while there is no room for another id. That there is room again it must hear, although what made
+/// it has no outcome yet.
+#[test]
+fn the_caller_goes_on_to_feed_when_what_it_fed_is_parked() {
+    const WORKERS: usize = 64;
+    // One in the hands of each worker, and as many as are pulled ahead of them: fewer than would be too many.
+    let parked = WORKERS + crate::fan_out::look_ahead(WORKERS);
+    let cancel = CancelToken::new();
+    let hour = Instant::now() + Duration::from_secs(3_600);
+    let pulled = AtomicUsize::new(0);
+    let falls_asleep = || loop {
+        let before = pulled.load(Ordering::SeqCst);
+        (0..100).for_each(|_| thread::yield_now());
+        if before >= WORKERS && before == pulled.load(Ordering::SeqCst) {
+            break;
+        }
+    };
+    let (others, are_done) = mpsc::channel();
+    let delivered = thread::scope(|scope| {
+        let cancel = &cancel;
+        let waits = scope.spawn(move || {
+            let delivered = are_done.recv_timeout(Duration::from_secs(10)).is_ok();
+            cancel.cancel();
+            delivered
+        });
+        let ids = (0..=parked).inspect(|_| _ = pulled.fetch_add(1, Ordering::SeqCst));
+        let work = |id, _, _: &Worker<'_>| {
+            falls_asleep();
+            (id < parked).then_some(hour)
+        };
+        let ended = run(&plan(cancel, WORKERS), ids, work, |_| others.send(()).unwrap());
+        assert_eq!(ended.unwrap_err().kind(), ErrorKind::Cancelled);
+        waits.join().unwrap()
+    });
+    assert!(delivered, "{pulled:?} of {} were pulled", parked + 1);
 }
 
 #[test]
