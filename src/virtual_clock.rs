@@ -87,15 +87,24 @@ impl VirtualClock {
         }
         match until {
             None => condvar.wait(guard),
-            Some(until) => {
-                let (ticket, happened) = self.register(until);
-                let quiet = condvar.wait_for(guard, QUIET).timed_out();
-                self.leave(ticket, until, quiet.then_some(happened));
-            }
+            Some(until) => self.wait_until(condvar, guard, until),
         }
         if counted {
             self.count(true);
         }
+    }
+
+    /// Waits on in here, and does nothing that others would take for something that happens: else those who wait for
+    /// the same time to pass would hold each other up.
+    fn wait_until<T>(&self, condvar: &Condvar, guard: &mut MutexGuard<'_, T>, until: Instant) {
+        let ticket = self.register(until);
+        loop {
+            let happened = self.0.lock().happened;
+            if !condvar.wait_for(guard, QUIET).timed_out() || self.has_come(until, happened) {
+                break;
+            }
+        }
+        self.leave(ticket);
     }
 
     fn count(&self, busy: bool) {
@@ -104,25 +113,30 @@ impl VirtualClock {
         state.happened = state.happened.wrapping_add(1);
     }
 
-    fn register(&self, until: Instant) -> (u64, u64) {
+    fn register(&self, until: Instant) -> u64 {
         let mut state = self.0.lock();
         let ticket = state.next;
         state.next = state.next.wrapping_add(1);
+        state.happened = state.happened.wrapping_add(1);
         state.waiting.insert(ticket, until);
-        (ticket, state.happened)
+        ticket
     }
 
-    /// `quiet`: nothing has notified the waiter since so much had happened.
-    fn leave(&self, ticket: u64, until: Instant, quiet: Option<u64>) {
+    /// Whether it is time, by somebody's jump, or by this one: it is this waiter's if its instant is the earliest, and
+    /// nothing has happened since so much had.
+    fn has_come(&self, until: Instant, happened: u64) -> bool {
         let mut state = self.0.lock();
         let is_first = state.waiting.values().all(|other| until <= *other);
-        state.waiting.remove(&ticket);
-        if quiet == Some(state.happened) && state.busy == 0 && is_first {
+        if is_first && state.busy == 0 && state.happened == happened {
             state.now = state.now.max(until);
         }
-        if quiet.is_none() || state.now == until {
-            state.happened = state.happened.wrapping_add(1);
-        }
+        until <= state.now
+    }
+
+    fn leave(&self, ticket: u64) {
+        let mut state = self.0.lock();
+        state.waiting.remove(&ticket);
+        state.happened = state.happened.wrapping_add(1);
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fanout::{CancelToken, Limit, Rate, RetryBudget, RetryPolicy, VirtualClock};
 
-use crate::support::{Answer, Server, builder};
+use crate::support::{Answer, Server, builder, spawn};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -21,6 +21,18 @@ fn a_job_takes_to_the_nanosecond_what_its_limits_make_it_take() {
     let limited = builder(server.url()).limit(Limit::at_most(50, HOUR).burst(5)).virtual_clock(&clock);
     assert_eq!(limited.build().unwrap().fetch_all(&CancelToken::new(), 0..50).unwrap().len(), 50);
     assert_eq!(clock.elapsed(), HOUR);
+}
+
+/// With a deadline, those behind the head of a line wait for an instant as well.
+#[test]
+fn a_deadline_far_away_does_not_keep_the_clock_from_jumping() {
+    let server = Server::echo();
+    let clock = VirtualClock::new();
+    let client =
+        builder(server.url()).rate(Rate::per_second(1)).burst(1).virtual_clock(&clock).build().unwrap();
+    let cancel = CancelToken::new().with_timeout(HOUR);
+    assert_eq!(spawn(move || client.fetch_all(&cancel, 0..60)).wait().unwrap().len(), 60);
+    assert_eq!(clock.elapsed(), Duration::from_secs(59));
 }
 
 #[test]
