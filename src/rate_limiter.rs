@@ -224,6 +224,12 @@ impl RateLimiter {
         self.turnstile.change(|limits, now| limits.pause_until(resume, now));
     }
 
+    /// As [`pause_until`](RateLimiter::pause_until), if `until`, told how many wait, tells an instant. Nothing is granted
+    /// in between.
+    pub(crate) fn pause_if(&self, until: impl FnOnce(usize) -> Option<Instant>) {
+        self.turnstile.change_if(until, |limits, resume, now| limits.pause_until(resume, now));
+    }
+
     /// How long a pause may be for anybody to wait for its end. Who is in line when a longer one begins, or comes while
     /// more than that is left of it, is told so at once. Defaults to any length.
     pub fn set_max_pause(&self, max_pause: Duration) {

@@ -192,9 +192,23 @@ impl<S: Supply> Turnstile<S> {
         let mut state = self.state.lock();
         let now = self.clock.now();
         let result = change(&mut state.supply, now);
-        state.dismiss_the_hopeless(now);
-        state.serve(now, Head::New);
+        state.has_changed(now);
         result
+    }
+
+    /// As [`change`](Turnstile::change), if `need`, told how many wait, says that it is needed, and how. Nothing is
+    /// handed out in between.
+    pub(crate) fn change_if<C>(
+        &self,
+        need: impl FnOnce(usize) -> Option<C>,
+        change: impl FnOnce(&mut S, C, Instant),
+    ) {
+        let mut state = self.state.lock();
+        if let Some(how) = need(state.queue.len()) {
+            let now = self.clock.now();
+            change(&mut state.supply, how, now);
+            state.has_changed(now);
+        }
     }
 
     /// Looks at the supply, and changes nothing.
@@ -293,6 +307,11 @@ impl<S: Supply> State<S> {
             self.serve(now, Head::New);
         }
         Err(why)
+    }
+
+    fn has_changed(&mut self, now: Instant) {
+        self.dismiss_the_hopeless(now);
+        self.serve(now, Head::New);
     }
 
     /// After a change: those for whom there is no hope, and those who cannot be served before their deadline.

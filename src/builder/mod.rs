@@ -174,7 +174,7 @@ impl Builder {
     }
 
     /// Whether to do what the server tells about its own limits: to pause when it asks for it (`Retry-After` and its
-    /// kin), and before it must (when what is left of a window has come down to what is in flight). Nothing that a
+    /// kin), and before it must (when what is left of a window has come down to what is on the wire). Nothing that a
     /// server says makes anything faster than it is set here. Defaults to true.
     pub fn obey_server(mut self, obey: bool) -> Builder {
         self.obey_server = obey;

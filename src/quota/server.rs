@@ -58,26 +58,47 @@ impl Quota {
         if !self.settings.obey_server {
             return Answered { throttled, told: None };
         }
-        // Each of the others in flight will take one more from the window.
-        let others = u64::from(self.permits.held().saturating_sub(1));
-        let soon = advice.pause_before_refusal(others.max(self.settings.reserve));
-        let told = [&advice.pause, &soon].into_iter().flatten().max_by_key(|pause| pause.until).map(Told::of);
-        if let Some(told) = &told {
-            self.pause(id, status, told, came_at);
+        // Each of the others on the wire will take one more from the window. Who stands in line for a token will not,
+        // once it is closed; but with a permit and not in line yet, one may be about to get a token.
+        let soon = |in_line: usize| {
+            let others = u64::from(self.permits.held().saturating_sub(1)).saturating_sub(in_line as u64);
+            advice.pause_before_refusal(others.max(self.settings.reserve))
+        };
+        if advice.pause.is_some() || soon(0).is_some() {
+            let latest = |in_line| {
+                let pauses = advice.pause.clone().into_iter().chain(soon(in_line));
+                pauses.max_by_key(|pause| pause.until).as_ref().map(Told::of)
+            };
+            self.pause(id, status, latest, came_at);
         }
         Answered { throttled, told: advice.pause.as_ref().map(Told::of) }
     }
 
-    fn pause(&self, user_id: &str, status: StatusCode, told: &Told, now: Instant) {
+    /// Pauses for as long as `told` says, if there is need, given how many stand in line for a token.
+    ///
+    /// Lock order: what was told, the limiter, the permits.
+    fn pause(
+        &self,
+        user_id: &str,
+        status: StatusCode,
+        told: impl FnOnce(usize) -> Option<Told>,
+        now: Instant,
+    ) {
         let mut in_force = self.told.lock();
-        if in_force.as_ref().is_some_and(|before| before.until >= told.until) {
-            return;
-        }
-        *in_force = Some(told.clone());
-        self.limiter.pause_until(told.until);
+        let mut begun = None;
+        self.limiter.pause_if(|in_line| {
+            let told = told(in_line)?;
+            if in_force.as_ref().is_some_and(|before| before.until >= told.until) {
+                return None;
+            }
+            begun = Some(told.clone());
+            Some(in_force.insert(told).until)
+        });
         drop(in_force);
-        let pause = told.until.saturating_duration_since(now);
-        emit(&Event::Paused { user_id, status: status.as_u16(), pause, told_by: &told.words });
+        if let Some(Told { until, words }) = begun {
+            let pause = until.saturating_duration_since(now);
+            emit(&Event::Paused { user_id, status: status.as_u16(), pause, told_by: &words });
+        }
     }
 
     /// The words to a pause that is in force; it may be one that nobody but the user has asked for.

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use fanout::{CancelToken, Cost, Error, ErrorKind, FanOutClient, GaveUp, Limit, Outcome, Rate, RetryPolicy};
 
-use crate::support::{Answer, HARDLY_EVER, Server, builder, fetch, fetch_each, fetch_one, tokens_left};
+use crate::support::{
+    Answer, HARDLY_EVER, Server, builder, fetch, fetch_each, fetch_one, tokens_left, until,
+};
 
 /// Soon enough for a test, unless the server tells otherwise.
 fn soon(retries: u32) -> RetryPolicy {
@@ -56,6 +58,25 @@ fn an_end_of_a_window_is_waited_for_before_the_server_must_refuse() {
         fetch(&client, &CancelToken::new(), &["1", "2"]).wait().unwrap();
         let gap = arrivals(&server)[1];
         assert_eq!(gap >= Duration::from_millis(900), paused, "{headers:?} {reserve}: {gap:?}");
+    }
+}
+
+/// Who stands in line for a token takes nothing from the window once that is closed: it does not count.
+#[test]
+fn a_window_is_closed_for_what_is_on_the_wire_and_not_for_those_in_line() {
+    for (remaining, paused) in [("2", false), ("1", true), ("0", true)] {
+        let server = Server::start();
+        let client = builder(server.url()).rate(HARDLY_EVER).burst(2).build().unwrap();
+        let cancel = CancelToken::new();
+        let call = fetch(&client, &cancel, &["1", "2", "3", "4", "5", "6", "7", "8"]);
+        let (first, _second) = (server.next(), server.next());
+        until("the others stand in line", || client.limiter().waiting() == 6);
+        let answer = Answer::ok("x").header("RateLimit-Remaining", remaining).header("RateLimit-Reset", "60");
+        first.reply(&answer);
+        until("it is judged", || client.in_flight() == 7);
+        assert_eq!(client.limiter().paused_until().is_some(), paused, "{remaining}");
+        cancel.cancel();
+        assert_eq!(call.wait().unwrap_err().kind(), ErrorKind::Cancelled);
     }
 }
 
