@@ -205,6 +205,22 @@ impl RateLimiter {
         })
     }
 
+    /// As [`set_rate`](RateLimiter::set_rate), if the rate still is `from`; else tells which it is. `to` is a part of
+    /// it, and so can be used if it can. `forgo`: lets go of what has gathered.
+    pub(crate) fn replace_rate(&self, from: Rate, to: Rate, forgo: bool) -> Result<(), Rate> {
+        self.turnstile.change(|limits, now| {
+            let (rate, burst) = limits.first();
+            if rate != from {
+                return Err(rate);
+            }
+            let _ = limits.set(0, Limit::new(to, burst), now);
+            if forgo {
+                limits.forgo(0, now);
+            }
+            Ok(())
+        })
+    }
+
     /// Changes how many tokens of the first limit may gather: [`set_limit`](RateLimiter::set_limit) with the rate as it
     /// is.
     ///
@@ -234,17 +250,6 @@ impl RateLimiter {
     /// more than that is left of it, is told so at once. Defaults to any length.
     pub fn set_max_pause(&self, max_pause: Duration) {
         self.turnstile.change(|limits, _| limits.set_max_pause(max_pause));
-    }
-
-    /// Changes the rate of the first limit, as [`set_rate`](RateLimiter::set_rate) does, and lets go of what has
-    /// gathered of it.
-    pub(crate) fn slow_down_to(&self, rate: Rate) {
-        self.turnstile.change(|limits, now| {
-            let (_, burst) = limits.first();
-            // A part of a rate that could be used can be used as well.
-            let _ = limits.set(0, Limit::new(rate, burst), now);
-            limits.forgo(0, now);
-        });
     }
 
     /// Takes what a request costs if it is there and nobody waits for it. Tells when it did.

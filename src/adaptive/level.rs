@@ -108,6 +108,12 @@ impl Level {
         }
     }
 
+    /// Forgets all that it has learned. What was sent before says nothing any more.
+    pub(super) fn begin_anew(&mut self) {
+        let epoch = self.epoch + 1;
+        *self = Level { epoch, ..Level::new(self.ceiling, self.floor, self.quantum) };
+    }
+
     pub(super) fn get(&self) -> u64 {
         self.level
     }

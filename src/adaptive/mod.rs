@@ -127,6 +127,12 @@ impl Adaptive {
         }
     }
 
+    /// Begins anew with another rate as the most, and all of it; the cap stays.
+    pub(crate) fn configure(&mut self, rate: Rate) {
+        self.configured = rate;
+        self.rate.begin_anew();
+    }
+
     /// The rate to use now. Never above what is configured.
     pub(crate) fn rate(&self) -> Rate {
         part_of(self.configured, self.rate.get())

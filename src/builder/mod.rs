@@ -197,8 +197,8 @@ impl Builder {
 
     /// Whether to find out what the server allows where that is less than what is set here: its refusals lower the rate
     /// (of the first limit), or the number of requests in flight, and its acceptance raises them again, never above
-    /// what is set. Meant for servers that do not tell; goes well with [`retries`](Builder::retries). Defaults to
-    /// false.
+    /// what is set (a rate that is [set](crate::RateLimiter::set_rate) meanwhile is the most from then on). Meant for
+    /// servers that do not tell; goes well with [`retries`](Builder::retries). Defaults to false.
     pub fn adaptive(mut self, adaptive: bool) -> Builder {
         self.adaptive = adaptive;
         self

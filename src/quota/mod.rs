@@ -99,7 +99,9 @@ impl Quota {
             return Ok(Token { granted_at, ticket: None });
         };
         cancel.check_flag().map_err(Denied::Stopped)?;
-        let (granted_at, held_back) = match self.limiter.try_acquire_cost(&cost) {
+        let is_over = cancel.deadline().is_some_and(|deadline| deadline <= self.clock().now());
+        let at_once = if is_over { None } else { self.limiter.try_acquire_cost(&cost) };
+        let (granted_at, held_back) = match at_once {
             Some(granted_at) => (granted_at, false),
             None => (self.limiter.acquire_cost(cancel, cost).map_err(|error| self.denied(error))?, true),
         };
@@ -120,16 +122,16 @@ impl Quota {
         };
         // Under the lock to the end, so that of two changes the later one is in force.
         let mut adaptive = adaptive.lock();
+        let before = adaptive.rate();
         let Change { rate, max_in_flight } = match refused {
             Some(why) => adaptive.refused(ticket, why),
             None => adaptive.admitted(ticket),
         };
-        match rate {
-            // What has gathered came at a rate that was too high; and a burst is what the server refuses first.
-            Some(rate) if refused.is_some() => self.limiter.slow_down_to(rate),
-            // A part of a rate that could be used can be used as well.
-            Some(rate) => _ = self.limiter.set_rate(rate),
-            None => {}
+        // What has gathered came at a rate that was too high; and a burst is what the server refuses first.
+        let forgo = refused.is_some();
+        if let Some(set) = rate.and_then(|rate| self.limiter.replace_rate(before, rate, forgo).err()) {
+            // The user has set another one meanwhile: that is the most now.
+            adaptive.configure(set);
         }
         if let Some(max_in_flight) = max_in_flight {
             self.permits.set_total(max_in_flight);
@@ -160,5 +162,64 @@ impl Quota {
 
     pub(crate) fn max_wait(&self) -> Duration {
         self.settings.max_wait
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limit::Limit;
+    use crate::rate::Rate;
+    use ureq::http::{HeaderMap, StatusCode};
+
+    fn adaptive(rate: Rate, clock: &Clock) -> Quota {
+        let limiter = RateLimiter::with_clock(&[Limit::new(rate, 1)], clock.clone()).unwrap();
+        let settings = Settings {
+            max_in_flight: 1,
+            cost: None,
+            obey_server: true,
+            reserve: 0,
+            max_wait: Duration::from_secs(1),
+            adaptive: true,
+            clock: clock.clone(),
+        };
+        Quota::new(limiter, settings)
+    }
+
+    #[test]
+    fn no_token_is_taken_after_the_deadline_by_who_adapts_either() {
+        let clock = Clock::manual();
+        let quota = adaptive(Rate::per_second(1), &clock);
+        let cancel = CancelToken::new().with_deadline(clock.now() + Duration::from_secs(1));
+        let in_flight = quota.enter(&cancel).unwrap();
+        clock.advance(Duration::from_secs(1));
+        let denied = quota.token(&in_flight, "7", &cancel).unwrap_err();
+        assert!(matches!(denied, Denied::Stopped(Stopped::DeadlineExceeded)), "{denied:?}");
+        assert!(quota.limiter().try_acquire());
+    }
+
+    /// Whatever it comes to, and however often it is refused or admitted.
+    #[test]
+    fn a_rate_that_the_user_sets_meanwhile_is_the_most_from_then_on() {
+        let clock = Clock::manual();
+        let quota = adaptive(Rate::per_second(1_000), &clock);
+        let answered = |status: u16| {
+            let ticket = quota.adaptive.as_ref().map(|adaptive| adaptive.lock().sent(true));
+            let token = Token { granted_at: clock.now(), ticket };
+            quota.answered(token, "7", StatusCode::from_u16(status).unwrap(), &HeaderMap::new());
+            quota.limiter().rate()
+        };
+        assert_ne!(answered(429), Rate::per_second(1_000));
+        let set = Rate::per_second(10);
+        quota.limiter().set_rate(set).unwrap();
+        let mut lowest = Duration::ZERO;
+        for status in [429; 20].into_iter().chain([200; 3_000]) {
+            let (tokens, per) = answered(status).parts().unwrap();
+            let each = per / tokens;
+            assert!(each >= Duration::from_millis(100), "{each:?}");
+            lowest = lowest.max(each);
+        }
+        assert!(lowest > Duration::from_millis(100), "and it falls below that");
+        assert_eq!(quota.limiter().rate(), set, "and climbs up to it");
     }
 }
