@@ -131,14 +131,18 @@ impl<'a> Run<'a> {
             _ => error,
         };
         let failed = Failed { throttled: answered.throttled, ..Failed::of(&error, repeatable) };
-        let deadline = worker.cancel.deadline();
-        match self.fetcher.retry.decide(failed, attempt, || self.budget.try_spend()) {
-            Decision::RetryAt(_) if answered.told.as_ref().is_some_and(|told| self.is_too_long(told)) => {
-                (error.giving_up(GaveUp::LongPause), None)
+        let allow = |due| {
+            if answered.told.as_ref().is_some_and(|told| self.is_too_long(told)) {
+                Err(GaveUp::LongPause)
+            } else if worker.cancel.deadline().is_some_and(|deadline| deadline < due) {
+                Err(GaveUp::Deadline)
+            } else if self.budget.try_spend() {
+                Ok(())
+            } else {
+                Err(GaveUp::Budget)
             }
-            Decision::RetryAt(due) if deadline.is_some_and(|deadline| deadline < due) => {
-                (error.giving_up(GaveUp::Deadline), None)
-            }
+        };
+        match self.fetcher.retry.decide(failed, attempt, allow) {
             Decision::RetryAt(due) => (error, Some(due)),
             Decision::GiveUp(why) => (error.giving_up(why), None),
         }

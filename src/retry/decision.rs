@@ -59,9 +59,15 @@ pub(super) enum Backoff {
 }
 
 impl RetryPolicy {
-    /// Decides. `spend` takes a retry from the run's budget, or says that there is none left; it is only asked when
-    /// everything else speaks for a retry, so that none is spent for nothing.
-    pub(crate) fn decide(&self, failed: Failed, attempt: Attempt, spend: impl FnOnce() -> bool) -> Decision {
+    /// Decides. `allow` has the last word: it is told when the next try would be, and takes it from the run's budget,
+    /// or says why there is none. It is only asked when everything else speaks for a retry, so that none is spent for
+    /// nothing.
+    pub(crate) fn decide(
+        &self,
+        failed: Failed,
+        attempt: Attempt,
+        allow: impl FnOnce(Instant) -> Result<(), GaveUp>,
+    ) -> Decision {
         if self.retries == 0 {
             return Decision::GiveUp(GaveUp::Tries(attempt.number));
         }
@@ -74,10 +80,8 @@ impl RetryPolicy {
         if attempt.number > self.retries {
             return Decision::GiveUp(GaveUp::Tries(attempt.number));
         }
-        if !spend() {
-            return Decision::GiveUp(GaveUp::Budget);
-        }
-        Decision::RetryAt(self.retry_at(backoff, attempt))
+        let due = self.retry_at(backoff, attempt);
+        allow(due).map_or_else(Decision::GiveUp, |()| Decision::RetryAt(due))
     }
 
     /// Which backoff a failure has, or none if another try would end in the same way.

@@ -50,7 +50,7 @@ fn first(now: Instant) -> Attempt {
 }
 
 fn decide(policy: &RetryPolicy, failed: Failed, attempt: Attempt) -> Decision {
-    policy.decide(failed, attempt, || true)
+    policy.decide(failed, attempt, |_| Ok(()))
 }
 
 /// The cells of the rows below the line of the documentation that begins with `header`.
@@ -162,7 +162,7 @@ fn each_reason_to_give_up_has_its_name() {
     ];
     for (policy, failed, number, left, why) in cases {
         let attempt = Attempt { number, ..first(now) };
-        let decision = policy.decide(failed, attempt, || left);
+        let decision = policy.decide(failed, attempt, |_| if left { Ok(()) } else { Err(GaveUp::Budget) });
         assert_eq!(decision, Decision::GiveUp(why), "{failed:?}, try {number}");
     }
 }
@@ -280,17 +280,18 @@ fn whatever_happens_the_promises_hold() {
         let told = flip().then(|| now + Duration::from_millis(random.draw() % 100_000));
         let number = u32::try_from(1 + below(5)).unwrap();
         let attempt = Attempt { number, now, told, random: random.draw() };
-        let (left, mut asked) = (flip(), false);
-        let decision = policy.decide(failed, attempt, || {
-            asked = true;
-            left
+        let (left, mut asked) = (flip(), None);
+        let decision = policy.decide(failed, attempt, |due| {
+            asked = Some(due);
+            if left { Ok(()) } else { Err(GaveUp::Budget) }
         });
         let spends = matches!(decision, Decision::RetryAt(_) | Decision::GiveUp(GaveUp::Budget));
-        assert_eq!(asked, spends, "nothing is spent for nothing");
+        assert_eq!(asked.is_some(), spends, "nothing is spent for nothing");
         let Decision::RetryAt(at) = decision else {
             continue;
         };
         retried += 1;
+        assert_eq!(asked, Some(at));
         assert!(left && number <= policy.retries());
         assert!(failed.sent == Sent::Never || failed.repeatable || policy.even_unsafe);
         assert!(
@@ -315,7 +316,8 @@ fn a_dying_server_sees_a_tenth_more_and_not_several_times_as_much() {
         for number in 1.. {
             requests += 1;
             let attempt = Attempt { number, ..first(now) };
-            match policy.decide(answered(503), attempt, || run.try_spend()) {
+            let spend = |_| if run.try_spend() { Ok(()) } else { Err(GaveUp::Budget) };
+            match policy.decide(answered(503), attempt, spend) {
                 Decision::RetryAt(_) => {}
                 Decision::GiveUp(_) => break,
             }

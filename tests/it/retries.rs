@@ -8,7 +8,12 @@ use std::time::Duration;
 use fanout::{CancelToken, ErrorKind, FanOutClient, GaveUp, Outcome, RetryBudget, RetryPolicy, http};
 use parking_lot::Mutex;
 
-use crate::support::{Answer, HARDLY_EVER, Server, builder, fetch, fetch_one, patient, spawn, tokens_left};
+use crate::support::{
+    Answer, HARDLY_EVER, Server, builder, fetch, fetch_each, fetch_one, patient, spawn, tokens_left,
+};
+
+/// A wait that is drawn from so long is, but for one in ten million, longer than a test.
+const YEAR: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// Soon enough for a test.
 fn soon(retries: u32) -> RetryPolicy {
@@ -159,10 +164,20 @@ fn an_id_that_waits_for_its_next_try_holds_up_no_other_and_a_cancel_reaches_it()
 #[test]
 fn a_deadline_before_the_next_try_fails_at_once() {
     let server = Server::answering(|_| Answer::status(503));
-    let hour = Duration::from_secs(3_600);
-    let policy = RetryPolicy::new(9).fault_base(hour).throttling_base(hour).max_backoff(hour);
+    let policy = RetryPolicy::new(9).fault_base(YEAR).throttling_base(YEAR).max_backoff(YEAR);
     let client = builder(server.url()).retries(policy).build().unwrap();
     let soon = CancelToken::new().with_timeout(Duration::from_secs(1));
     let error = fetch(&client, &soon, &["7"]).wait().unwrap_err();
     assert_eq!((error.kind(), error.gave_up()), (ErrorKind::Status, Some(GaveUp::Deadline)));
+}
+
+#[test]
+fn a_retry_that_would_come_too_late_is_not_taken_from_the_budget() {
+    let policy = RetryPolicy::new(9).fault_base(YEAR).throttling_base(YEAR).max_backoff(YEAR);
+    let server = Server::answering(|_| Answer::status(503));
+    let client = builder(server.url()).retries(policy).keep_going(true).retry_budget(RetryBudget::new(1, 0));
+    let soon = CancelToken::new().with_timeout(Duration::from_secs(2));
+    let run = fetch_each(&client.build().unwrap(), &soon, &["1", "2", "3"]).wait();
+    let gave_up = run.outcomes.into_iter().map(|outcome| outcome.result.unwrap_err().gave_up());
+    assert_eq!(gave_up.collect::<Vec<_>>(), [Some(GaveUp::Deadline); 3]);
 }
