@@ -240,8 +240,8 @@ impl RateLimiter {
         self.turnstile.change(|limits, now| limits.pause_until(resume, now));
     }
 
-    /// As [`pause_until`](RateLimiter::pause_until), if `until`, told how many wait, tells an instant. Nothing is granted
-    /// in between.
+    /// As [`pause_until`](RateLimiter::pause_until), if `until`, told how many wait, tells an instant. Nothing is
+    /// granted in between.
     pub(crate) fn pause_if(&self, until: impl FnOnce(usize) -> Option<Instant>) {
         self.turnstile.change_if(until, |limits, resume, now| limits.pause_until(resume, now));
     }

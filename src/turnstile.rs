@@ -130,10 +130,10 @@ impl<S: Supply> Turnstile<S> {
         cancel: &CancelToken,
         deadline: Option<Instant>,
     ) -> Verdict<S> {
-        let mut state = self.state.lock();
         if cancel.check_flag().is_err() {
             return Err(Denied::Cancelled);
         }
+        let mut state = self.state.lock();
         let now = self.clock.now();
         if !is_over(deadline, now) && state.take_at_once(demand, now) {
             return Ok(now);

@@ -206,7 +206,7 @@ mod tests {
         let answered = |status: u16| {
             let ticket = quota.adaptive.as_ref().map(|adaptive| adaptive.lock().sent(true));
             let token = Token { granted_at: clock.now(), ticket };
-            quota.answered(token, "7", StatusCode::from_u16(status).unwrap(), &HeaderMap::new());
+            quota.answered(token, "7", StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), b"");
             quota.limiter().rate()
         };
         assert_ne!(answered(429), Rate::per_second(1_000));
