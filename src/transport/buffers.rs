@@ -56,7 +56,9 @@ impl GrowingBuffers {
             self.input.resize(FIRST, 0);
         } else if self.brimful {
             self.brimful = false;
-            self.input.resize(self.input.len().saturating_mul(GROWTH).min(LARGEST), 0);
+            // The scratch of a request's body may have made it larger than that already.
+            let larger = self.input.len().saturating_mul(GROWTH).min(LARGEST);
+            self.input.resize(larger.max(self.input.len()), 0);
         }
     }
 }
@@ -181,5 +183,24 @@ mod tests {
         assert!(scratch.len() >= SCRATCH);
         assert_eq!(output.len(), 7);
         assert_eq!(buffers.input(), b"HTTP/1.1 413 ");
+    }
+
+    /// ureq does not read while it sends a body; but what it has not read yet is not ours to lose.
+    #[test]
+    fn room_made_beside_a_full_buffer_is_not_taken_away_from_what_was_read_into_it() {
+        let bytes: Vec<u8> = (0..100_000_u32).map(|number| (number % 251) as u8).collect();
+        let mut buffers = GrowingBuffers::new(1);
+        let mut came = 0;
+        while came < LARGEST {
+            came += fill(&mut buffers, &bytes[came..LARGEST]);
+        }
+        buffers.tmp_and_output();
+        while came < bytes.len() {
+            match fill(&mut buffers, &bytes[came..]) {
+                0 => break,
+                amount => came += amount,
+            }
+        }
+        assert!(buffers.input() == &bytes[..came], "{} of {came}", buffers.input().len());
     }
 }
