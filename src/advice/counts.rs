@@ -81,20 +81,24 @@ impl<'a> Family<'a> {
         let counts: Vec<u64> = list(headers, self.name).filter_map(count).collect();
         let names = ENDS.iter().filter_map(|word| self.named(word));
         let told: Vec<Vec<Told>> = names.map(|name| ends(headers, &name, moment)).collect();
+        let latest: Vec<Option<&Told>> =
+            told.iter().map(|told| told.iter().max_by_key(|end| end.wait)).collect();
+        let guessed = if from == Ends::Guessed { self.guess(headers) } else { None };
         let limit = self.named("limit").and_then(|name| list(headers, &name).find_map(count));
         let window = |number: usize, remaining: u64| {
-            let of_each = told.iter().filter_map(|told| match told.get(number) {
+            let of_each = told.iter().zip(&latest).filter_map(|(told, latest)| match told.get(number) {
                 Some(end) if told.len() == counts.len() => Some(end),
-                _ => told.iter().max_by_key(|end| end.wait),
+                _ => *latest,
             });
             let end = match from {
                 Ends::Told => of_each.max_by_key(|end| end.wait).cloned()?,
-                Ends::Guessed => self.guess(headers)?,
+                Ends::Guessed => guessed.clone()?,
             };
             let reset_at = moment.after(end.wait);
             (!end.wait.is_zero()).then_some(Window { remaining, limit, reset_at, told_by: end.by })
         };
-        counts.iter().enumerate().filter_map(|(number, remaining)| window(number, *remaining)).collect()
+        let windows = counts.iter().enumerate().filter_map(|(number, remaining)| window(number, *remaining));
+        windows.take(MAX_WINDOWS).collect()
     }
 
     /// The end of a window of which only the length is known.

@@ -44,7 +44,9 @@ struct Item<'a> {
 pub(super) fn read(headers: &HeaderMap, moment: &Moment) -> Limits {
     let mut limits = Limits { windows: Vec::new(), slots_spent: false };
     let mut dictionary = Dictionary::default();
-    let policies = || values(headers, "ratelimit-policy").flat_map(|value| items(value, ','));
+    // Once, and no more than that: else a server could have each of a thousand items sought among a thousand.
+    let policies = values(headers, "ratelimit-policy").flat_map(|value| items(value, ','));
+    let policies: Vec<Item<'_>> = policies.take(MAX_WINDOWS).collect();
     for item in values(headers, NAME.as_str()).flat_map(|value| items(value, ',')) {
         if limits.windows.len() >= MAX_WINDOWS {
             break;
@@ -56,7 +58,7 @@ pub(super) fn read(headers: &HeaderMap, moment: &Moment) -> Limits {
         let Some(remaining) = item.number("r") else {
             continue;
         };
-        let policy = policies().find(|policy| policy.name == item.name);
+        let policy = policies.iter().find(|policy| policy.name == item.name);
         if policy.and_then(|policy| policy.parameter("qu")) == Some("\"concurrent-requests\"") {
             limits.slots_spent |= remaining == 0;
             continue;

@@ -177,3 +177,21 @@ fn a_value_is_shown_as_far_as_a_message_can_bear() {
     assert!(long.ends_with("0…"), "{long}");
     assert!(Source::GitHub.to_string().contains("GitHub"));
 }
+
+/// A head of 16 KiB must not cost more than to read it a few times. (It did: a tenth of a second and more each.)
+#[test]
+fn heads_that_are_made_to_be_dear_are_read_quickly() {
+    let list = |item: &str, count: usize| vec![item; count].join(",");
+    let heads = [
+        format!("x-ratelimit-remaining: {}\nx-ratelimit-reset: {}", list("9", 4_000), list("9", 3_999)),
+        format!("ratelimit: {}\nratelimit-policy: {}", list("a;r=1", 1_300), list("b", 4_000)),
+        format!("x-ratelimit-remaining: {}", list("9", 8_000)),
+        format!("retry-after: {}", list("9", 8_000)),
+    ];
+    let start = Instant::now();
+    for head in &heads {
+        let headers = parsed(head);
+        (0..5).for_each(|_| _ = read(429, CLOCK, &headers, b"", start));
+    }
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+}
