@@ -258,7 +258,11 @@ fn a_deadline_that_cannot_be_met_lets_what_is_on_the_wire_finish() {
         Ok::<(), Error>(())
     });
     let error = ended.unwrap_err();
-    assert_eq!((error.kind(), error.id()), (ErrorKind::DeadlineExceeded, Some("1")));
+    // The one that was fetched may have let its worker meet the deadline first, with the id behind.
+    assert!(
+        matches!(error.id(), Some("1" | "2")) && error.kind() == ErrorKind::DeadlineExceeded,
+        "{error:?}"
+    );
     assert_eq!(delivered, [0]);
 }
 

@@ -159,7 +159,8 @@ fn the_bound_of_every_limit_holds_with_8_threads_and_mixed_costs() {
 #[test]
 fn after_a_pause_the_line_is_spaced_at_the_rate_and_then_the_burst_is_there() {
     let limiter = limiter(Rate::per_second(200), 50);
-    let resume = Instant::now() + Duration::from_millis(150);
+    // All of them must have been given the processor by then.
+    let resume = Instant::now() + Duration::from_millis(600);
     limiter.pause_until(resume);
     let waiters: Vec<Waiter> = (0..8).map(|_| line_up(&limiter, &CancelToken::new(), 1)).collect();
     let grants: Vec<Instant> = waiters.into_iter().map(|waiter| waiter.wait().unwrap()).collect();
