@@ -13,9 +13,12 @@
 //!
 //! Behind a gate a line gathers, and if the burst were there for it, the server that had asked for the pause would see
 //! all of it at once. So those in line are let out one by one, *spaced at the rate*: the first at the end of the pause,
-//! and each not before what the one ahead of it cost has come again at the rate of every limit. With a cost of one,
-//! that is one each interval of the slowest limit. (What is unlimited has no interval, and spaces nobody.) Who arrives
-//! while somebody stands in line joins the line, and is spaced as well.
+//! and each not before what the one ahead of it cost has come again at the rate of the limit that brings it soonest.
+//! With a cost of one, that is one each interval of the fastest limit. (What is unlimited has no interval, and spaces
+//! nobody.) Who arrives while somebody stands in line joins the line, and is spaced as well.
+//!
+//! Not at the slowest rate: the line of a long job never runs empty, and a limit of 5,000 an hour, with hundreds of
+//! tokens at hand, would make its 0.8 s the pace of 10 a second until the end of the job. That limit holds all the same.
 //!
 //! The spacing ends when somebody arrives after the pause and finds nobody in line. Then what the buckets hold can be
 //! had at once again: no limit has lost its burst by the pause.
@@ -104,7 +107,7 @@ impl Limits {
             return Some(gate.resumes_at);
         };
         let spans = self.buckets.iter().zip(cost.tokens()).map(|(bucket, tokens)| bucket.span(tokens));
-        let nanos = spans.max().unwrap_or_default().as_nanos();
+        let nanos = spans.filter(|span| !span.is_zero()).min().unwrap_or_default().as_nanos();
         Some(gate.resumes_at.max(later(*last, u64::try_from(nanos).unwrap_or(u64::MAX))))
     }
 

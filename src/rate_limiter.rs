@@ -55,7 +55,7 @@ use crate::turnstile::{Denied, Turnstile};
 ///
 /// [`pause_until`](RateLimiter::pause_until) is for a server that asks for quiet. Nothing is granted before its end.
 /// Then those in line are let out spaced at the rate, and not in a burst: the first at the end of the pause, and each
-/// after the time in which what the one ahead of it cost comes again (with a cost of one, an interval of the slowest
+/// after the time in which what the one ahead of it cost comes again (with a cost of one, an interval of the fastest
 /// limit). Who arrives while somebody stands in line is spaced as well. Once the line has run empty the burst is there
 /// again: tokens have gathered all the while, in the pause as at any time.
 #[derive(Clone)]

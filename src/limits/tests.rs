@@ -69,9 +69,8 @@ fn settings_that_limit_nothing_are_refused_and_change_nothing() {
 }
 
 #[test]
-fn after_a_pause_the_line_is_spaced_at_the_slowest_rate_and_then_the_burst_is_there() {
-    let (mut limits, t0) =
-        limits(&[Limit::new(Rate::per_second(100), 50), Limit::new(Rate::per_second(10), 5)]);
+fn after_a_pause_the_line_is_spaced_at_the_fastest_rate_and_then_the_burst_is_there() {
+    let (mut limits, t0) = limits(&[Limit::new(Rate::per_second(10), 5), Limit::new(Rate::per_second(4), 9)]);
     limits.take(&Cost::each(5), t0).unwrap();
     let end = t0 + SECOND * 10;
     limits.pause_until(end, t0);
@@ -87,11 +86,26 @@ fn after_a_pause_the_line_is_spaced_at_the_slowest_rate_and_then_the_burst_is_th
     limits.take(&Cost::each(3), late).unwrap();
     assert_eq!(due(limits.take(&Cost::ONE, late)), late + SECOND * 3 / 10);
     // A faster rate is one at once.
-    limits.set(1, Limit::new(Rate::per_second(30), 5), late).unwrap();
+    limits.set(0, Limit::new(Rate::per_second(30), 5), late).unwrap();
     assert_eq!(due(limits.take(&Cost::ONE, late)), late + SECOND / 10);
     // Nobody is left. What gathered in the pause is there, but for what has been taken since.
     limits.find_nobody_in_line(late);
     limits.take(&Cost::each(2), late).unwrap();
+}
+
+/// The line of a long job never runs empty. If it were let out at the rate of the hour, all that the hour holds ready
+/// would be out of reach until the end of the job.
+#[test]
+fn a_pause_does_not_make_a_limit_of_a_long_time_the_pace_of_all_that_follows() {
+    let hour = Limit::at_most(5_000, SECOND * 3_600);
+    let (mut limits, t0) = limits(&[Limit::new(Rate::per_second(10), 20), hour]);
+    let end = t0 + SECOND;
+    limits.pause_until(end, t0);
+    for number in 0..300 {
+        let at = end + SECOND / 10 * number;
+        limits.take(&Cost::ONE, at).unwrap();
+        assert_eq!(due(limits.take(&Cost::ONE, at)), at + SECOND / 10);
+    }
 }
 
 #[test]

@@ -63,9 +63,11 @@ impl Model {
     fn allows(&self, cost: &Cost, at: Instant) -> bool {
         let paused = self.resumes_at.is_some_and(|resume| at < resume);
         let crowded = self.spaced.as_ref().is_some_and(|(last, ahead)| {
-            self.parts().any(|(number, tokens, per, _)| {
-                (at - *last).as_nanos() * tokens < u128::from(ahead.of(number)) * per
-            })
+            let mut costs = self.parts().filter(|(number, ..)| ahead.of(*number) > 0).peekable();
+            costs.peek().is_some()
+                && costs.all(|(number, tokens, per, _)| {
+                    (at - *last).as_nanos() * tokens < u128::from(ahead.of(number)) * per
+                })
         });
         !paused
             && !crowded
