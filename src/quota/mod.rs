@@ -198,6 +198,24 @@ mod tests {
         assert!(quota.limiter().try_acquire());
     }
 
+    /// Who is denied a token looks for the words a little later, and may find those of a longer pause.
+    #[test]
+    fn a_pause_that_the_server_has_extended_since_is_still_the_servers() {
+        let clock = Clock::manual();
+        let quota = adaptive(Rate::per_second(1), &clock);
+        let told = |seconds: &'static str| {
+            let token = Token { granted_at: clock.now(), ticket: None };
+            let headers = HeaderMap::from_iter([("retry-after".parse().unwrap(), seconds.parse().unwrap())]);
+            quota.answered(token, "7", StatusCode::TOO_MANY_REQUESTS, &headers);
+            quota.limiter().paused_until().unwrap()
+        };
+        let (first, second) = (told("10"), told("20"));
+        assert_eq!(quota.told_until(first).to_string(), "retry-after: 20");
+        assert_eq!(quota.told_until(second).to_string(), "retry-after: 20");
+        let by_the_user = second + Duration::from_secs(1);
+        assert_eq!(quota.told_until(by_the_user).to_string(), "paused by the caller");
+    }
+
     /// Whatever it comes to, and however often it is refused or admitted.
     #[test]
     fn a_rate_that_the_user_sets_meanwhile_is_the_most_from_then_on() {

@@ -101,9 +101,10 @@ impl Quota {
         }
     }
 
-    /// The words to a pause that is in force; it may be one that nobody but the user has asked for.
+    /// The words to a pause that was in force; it may have been extended since, or be one that nobody but the user has
+    /// asked for.
     pub(super) fn told_until(&self, until: Instant) -> Told {
-        let told = self.told.lock().clone().filter(|told| told.until == until);
+        let told = self.told.lock().clone().filter(|told| told.until >= until);
         told.unwrap_or(Told { until, words: "paused by the caller".to_owned() })
     }
 }
