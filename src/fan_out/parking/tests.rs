@@ -199,6 +199,20 @@ fn without_a_keeper_it_is_tried_again_at_once() {
 }
 
 #[test]
+fn a_refused_keeper_or_first_worker_is_an_error_and_nobody_waits() {
+    let cancel = CancelToken::new();
+    let refusals: [fn(&str) -> std::io::Result<()>; 2] = [
+        |name| if name == "fanout-keeper" { Err(std::io::ErrorKind::WouldBlock.into()) } else { Ok(()) },
+        |name| if name == "fanout-0" { Err(std::io::ErrorKind::WouldBlock.into()) } else { Ok(()) },
+    ];
+    for refuse in refusals {
+        let plan = Plan { spawner: Spawner(refuse), ..plan(&cancel, 4) };
+        let ended = run(&plan, 0..100, |_, _, _| None, |_| ());
+        assert_eq!(ended.unwrap_err().kind(), ErrorKind::Thread);
+    }
+}
+
+#[test]
 fn a_parked_id_holds_no_worker_and_a_cancel_ends_its_wait() {
     let cancel = CancelToken::new();
     let hour = Instant::now() + Duration::from_secs(3_600);
