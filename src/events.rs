@@ -1,7 +1,8 @@
 //! Everything that is logged, and the only place that logs.
 //!
 //! The events are values, so that a test can hold them against the table in the crate's documentation. Their fields
-//! are `log` key-values. What can be secret (a URL, a header, a body) is not in them.
+//! are `log` key-values. What can be secret (a URL, a header, a body) is not in them; a server's word about its limits
+//! is.
 
 use std::time::Duration;
 

@@ -107,8 +107,9 @@
 //!
 //! # Log events
 //!
-//! This crate logs with the target `fanout`, and key-values. URLs, headers and bodies are in none of its records.
-//! This table is a contract; a test holds it against the code.
+//! This crate logs with the target `fanout`, and key-values. URLs, headers and bodies are in none of its records, but
+//! for the header by which a server tells a pause, up to 64 characters of it (`told_by`). This table is a contract; a
+//! test holds it against the code.
 //!
 //! | message | level | fields |
 //! | --- | --- | --- |
