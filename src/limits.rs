@@ -18,7 +18,8 @@
 //! nobody.) Who arrives while somebody stands in line joins the line, and is spaced as well.
 //!
 //! Not at the slowest rate: the line of a long job never runs empty, and a limit of 5,000 an hour, with hundreds of
-//! tokens at hand, would make its 0.8 s the pace of 10 a second until the end of the job. That limit holds all the same.
+//! tokens at hand, would make its 0.8 s the pace of 10 a second until the end of the job. That limit holds all the
+//! same.
 //!
 //! The spacing ends when somebody arrives after the pause and finds nobody in line. Then what the buckets hold can be
 //! had at once again: no limit has lost its burst by the pause.

@@ -27,7 +27,35 @@ thread_local! {
     static COUNTED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// A clock that jumps to the next instant for which anybody waits. Clones are the same clock.
+/// A clock that jumps to the next instant for which anybody waits, for tests (feature `test-kit`). Clones are the same
+/// clock.
+///
+/// ```toml
+/// [dev-dependencies]
+/// fanout = { version = "0.1", features = ["test-kit"] }
+/// ```
+///
+/// ```no_run
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use fanout::{CancelToken, FanOutClient, Rate, VirtualClock};
+///
+/// let clock = VirtualClock::new();
+/// let client = FanOutClient::builder("http://127.0.0.1:8080/{id}") // a server of the test's
+///     .rate(Rate::per_second(10)).burst(20)
+///     .virtual_clock(&clock)
+///     .build()?;
+/// client.fetch_all(&CancelToken::new(), 0..60)?;
+/// assert_eq!(clock.elapsed(), Duration::from_secs(4)); // and took some milliseconds
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Time stands still while a worker is at an id, as it is while a request is on the wire; so answer at once, and in one
+/// piece. When all that is left to do is to wait, for a token, a pause or a retry, the clock jumps to the earliest
+/// instant for which anybody does, after a millisecond in which nothing else has happened. Closures that outcomes are
+/// handed to do not hold it up: [`times`](crate::Outcome::times) tells when an id was fetched, and `now()` in a closure
+/// may be later.
 ///
 /// It is for limits, pauses and retries. Timeouts of requests, and what the server does, are in real time; deadlines of
 /// a [`CancelToken`](crate::CancelToken) are real instants, and compared with this clock where somebody waits for a

@@ -206,7 +206,7 @@ mod tests {
         let told = |seconds: &'static str| {
             let token = Token { granted_at: clock.now(), ticket: None };
             let headers = HeaderMap::from_iter([("retry-after".parse().unwrap(), seconds.parse().unwrap())]);
-            quota.answered(token, "7", StatusCode::TOO_MANY_REQUESTS, &headers);
+            quota.answered(token, "7", StatusCode::TOO_MANY_REQUESTS, &headers, b"");
             quota.limiter().paused_until().unwrap()
         };
         let (first, second) = (told("10"), told("20"));

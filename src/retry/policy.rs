@@ -25,12 +25,12 @@ use crate::error::BuildError;
 /// | no answer | `NameLookup`¹ `Connect` `Timeout` `Disconnected`² | fault |
 /// | half an answer | `TruncatedBody` | fault |
 /// | the server has a fault | 408 425 500³ 502 503 504 | fault |
-/// | the server wants less | 429, and 503 if it tells when to come back | throttling |
+/// | the server wants less | 429, and 503 if it tells when to come back⁴ | throttling |
 ///
 /// ¹ Unless the look-up says that there is no such name ([`NotFound`](std::io::ErrorKind::NotFound)), which only one
 /// that is [given](crate::Builder::lookup) can: the system's tells a server that is down and a name that is wrong by
 /// their texts alone. ² Also a kept connection that turns out to be dead, when it has been replayed once already.
-/// ³ Only when [asked for](RetryPolicy::on_500).
+/// ³ Only when [asked for](RetryPolicy::on_500). ⁴ Also any other refusal that speaks of a limit, as GitHub's 403 does.
 ///
 /// Nothing else: another try would end in the same way. A certificate that does not hold today, a body that is too
 /// large, and a redirect to nowhere will be so in a second.

@@ -195,7 +195,8 @@ pub(crate) struct GetArgs {
 
     /// Go on when an id fails: write a record that says why, and exit with 1 at the end
     ///
-    /// A line that is no id (not UTF-8, or longer than 64 KiB) has no record: standard error names it.
+    /// A line that is no id (not UTF-8, or longer than 64 KiB) has no record: standard error names it. A --deadline
+    /// and a pause beyond --max-wait end the run all the same; ids that were not sent by then have no record either.
     #[arg(long, help_heading = "Responses")]
     pub(crate) keep_going: bool,
 

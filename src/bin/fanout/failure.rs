@@ -96,6 +96,9 @@ fn hint(error: &Error, text: &str) -> Option<&'static str> {
         Some(GaveUp::Unsafe) => Some("an Idempotency-Key header or --retry-unsafe would allow it"),
         Some(GaveUp::Budget) => Some("--retry-budget sets it"),
         Some(GaveUp::LongPause) => Some("--max-wait sets how long"),
+        Some(GaveUp::Tries(1)) if text.contains(" asks for a pause of ") => {
+            Some("--retries would try it again")
+        }
         _ if error.kind() == ErrorKind::LongPause => Some("--max-wait sets how long"),
         _ => known(text),
     }

@@ -58,7 +58,7 @@ fn a_status_is_told_with_the_url_and_without_its_secrets() {
     let done = get_with_input([&api.url], "busy\n");
     let expected = format!(
         "id busy: the server answered 429 Too Many Requests, which asks for a pause of 1 s (retry-after: 1) \
-         (GET {host}busy)"
+         (GET {host}busy; --retries would try it again)"
     );
     assert_eq!(done.code(1).errors(), [expected]);
 }

@@ -89,3 +89,20 @@ fn a_window_that_ends_too_late_ends_the_run_before_the_server_must_refuse() {
     assert_eq!(done.records().len(), 20);
     assert!(done.stderr.contains("fetched 20 of 30 ids in ") && done.stderr.contains(", 0 failed\n"));
 }
+
+/// What it does not tell is found out: far fewer refusals than there would be retries for.
+#[test]
+fn a_hidden_limit_is_found_out_where_that_is_asked_for() {
+    let (_running, url) = serve(&["--rate", "none", "--hidden-rate", "700/s"]);
+    let done = get(["--ids", "1-300", "--rate", "1000/s", "--retries", "9", "--adaptive", &url]);
+    assert_eq!(done.code(0).records().len(), 300);
+}
+
+#[test]
+fn what_is_in_reserve_is_left_to_others() {
+    let (_running, url) = serve(&["--dialect", "github", "--rate", "20/h"]);
+    let done = get(["--ids", "1-30", "--rate", "none", "--max-in-flight", "1", "--reserve", "15", &url]);
+    assert_eq!(done.code(1).records().len(), 5);
+    let wrong = get(["--ids", "1", "--reserve", "-1", &url]);
+    assert!(wrong.code(2).errors()[0].starts_with("--reserve -1: use a whole number from 0 to "));
+}

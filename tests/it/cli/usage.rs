@@ -200,6 +200,7 @@ fn every_default_in_the_help_is_the_librarys() {
         ("max-in-flight", "8", "max_in_flight", "8"),
         ("max-wait", "2m", "max_wait", "2 min"),
         ("retries", "0", "retries", "none"),
+        ("reserve", "0", "reserve", "0"),
         ("retry-budget", "10%", "retry_budget", "100 and a tenth of the ids started"),
         ("timeout", "10s", "timeout", "10 s"),
         ("connect-timeout", "5s", "connect_timeout", "5 s"),

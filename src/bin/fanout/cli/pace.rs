@@ -17,7 +17,8 @@ pub(crate) struct PaceArgs {
     /// Wait this long at most when the server asks for a pause; fail at once when it asks for a longer one
     ///
     /// It asks by Retry-After, or by telling when it will admit more requests (RateLimit, X-RateLimit-Reset and the
-    /// like). Then nothing is sent before the end of the pause, with or without --retries.
+    /// like). Then nothing more is sent before the end of the pause, with or without --retries; but what was refused is
+    /// sent again with --retries only.
     #[arg(long, allow_hyphen_values = true, value_name = "DUR", default_value = "2m")]
     pub(crate) max_wait: String,
 

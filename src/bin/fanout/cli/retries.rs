@@ -26,6 +26,17 @@ pub(crate) struct RetryArgs {
     #[arg(long, requires = "retries")]
     pub(crate) retry_unsafe: bool,
 
+    /// Find out what the server allows where that is less than --rate and --max-in-flight
+    ///
+    /// For a server that refuses without telling for how long: its refusals lower the rate, or the number of requests
+    /// at a time, and its acceptance raises them again. Goes well with --retries.
+    #[arg(long)]
+    pub(crate) adaptive: bool,
+
+    /// Leave so many requests of a limit that the server counts to others with the same key
+    #[arg(long, allow_hyphen_values = true, value_name = "N", default_value = "0")]
+    pub(crate) reserve: String,
+
     /// Make no more retries in all than 100 and N% of the ids begun
     ///
     /// So a server that has begun to fail sees a little more load, and not several times as much. When it is spent,

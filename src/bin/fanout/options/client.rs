@@ -37,6 +37,8 @@ pub(super) fn client(
         .max_wait(value("max-wait", &args.pace.max_wait, duration::parse)?)
         .retries(retry)
         .retry_budget(RetryBudget::new(BUDGET_BASE, percent))
+        .adaptive(args.retry.adaptive)
+        .reserve(value("reserve", &args.retry.reserve, |text| whole(text, 0..=u64::MAX))?)
         .keep_going(args.keep_going);
     let builder = requests(builder, args)?;
     let builder = connections(builder, args)?;
