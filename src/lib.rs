@@ -188,6 +188,9 @@ mod supply;
 // A page of the documentation.
 pub mod talking_to;
 
+#[cfg(feature = "test-kit")]
+pub mod test_kit;
+
 pub use bucket::{ExceedsBurst, Take, TokenBucket};
 pub use builder::{Builder, MAX_IN_FLIGHT};
 pub use cancel::{CancelToken, Stopped};
