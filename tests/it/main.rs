@@ -26,6 +26,8 @@ mod logging;
 mod peers;
 #[cfg(feature = "test-kit")]
 mod talking_to;
+#[cfg(feature = "test-kit")]
+mod test_kit;
 mod tidy;
 #[cfg(feature = "test-kit")]
 mod virtual_time;
