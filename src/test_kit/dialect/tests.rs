@@ -44,7 +44,8 @@ fn a_refusal_is_as_documented() {
             Dialect::GitLab,
             true,
             "HTTP/1.1 429 Too Many Requests\nRateLimit-Limit: 60\n\
-             RateLimit-Name: throttle_authenticated_api\nRateLimit-Observed: 60\nRateLimit-Remaining: 0\nRateLimit-Reset: 1609844400\n\
+             RateLimit-Name: throttle_authenticated_api\nRateLimit-Observed: 60\n\
+             RateLimit-Remaining: 0\nRateLimit-Reset: 1609844400\n\
              Content-Type: text/plain\nRateLimit-ResetTime: Tue, 05 Jan 2021 11:00:00 GMT\nRetry-After: 30\n\
              \nRetry later",
         ),
