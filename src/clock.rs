@@ -70,6 +70,20 @@ impl Clock {
         }
     }
 
+    /// As [`wait`](Clock::wait), for who waits to be notified, and only not beyond a deadline.
+    pub(crate) fn wait_for_deadline<T>(
+        &self,
+        condvar: &Condvar,
+        guard: &mut MutexGuard<'_, T>,
+        deadline: Option<Instant>,
+    ) {
+        match self {
+            #[cfg(any(test, feature = "test-kit"))]
+            Clock::Virtual(clock) => clock.wait_for_deadline(condvar, guard, deadline),
+            _ => self.wait(condvar, guard, deadline),
+        }
+    }
+
     /// As [`wait`](Clock::wait), but not late by what a wake-up commonly is. For the head of a line, where being late
     /// would lose something.
     ///

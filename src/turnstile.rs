@@ -181,7 +181,7 @@ impl<S: Supply> Turnstile<S> {
             match due.filter(|due| deadline.is_none_or(|deadline| due.at <= deadline)) {
                 Some(due) if due.spare < LATE => self.clock.wait_sharply(&waiter.changed, &mut state, due.at),
                 Some(due) => self.clock.wait(&waiter.changed, &mut state, Some(due.at)),
-                None => self.clock.wait(&waiter.changed, &mut state, deadline),
+                None => self.clock.wait_for_deadline(&waiter.changed, &mut state, deadline),
             }
         }
     }
