@@ -70,8 +70,10 @@ impl Clock {
         }
     }
 
-    /// As [`wait`](Clock::wait), for who waits to be notified, and only not beyond a deadline.
-    pub(crate) fn wait_for_deadline<T>(
+    /// As [`wait`](Clock::wait), for what others bring, and no longer than to a deadline. A virtual clock does not jump
+    /// to that: it may be an hour ahead, while the one who will wait for the next second has been woken, but not been
+    /// given the processor yet. Nor need it: whoever brings something is at work, or waits by the clock.
+    pub(crate) fn wait_for_others<T>(
         &self,
         condvar: &Condvar,
         guard: &mut MutexGuard<'_, T>,
@@ -79,7 +81,7 @@ impl Clock {
     ) {
         match self {
             #[cfg(any(test, feature = "test-kit"))]
-            Clock::Virtual(clock) => clock.wait_for_deadline(condvar, guard, deadline),
+            Clock::Virtual(clock) => clock.wait(condvar, guard, None),
             _ => self.wait(condvar, guard, deadline),
         }
     }

@@ -178,10 +178,15 @@ impl<S: Supply> Turnstile<S> {
             }
             // Invariant 4.
             let due = head.and_then(|(head, due)| due.filter(|_| head == ticket));
-            match due.filter(|due| deadline.is_none_or(|deadline| due.at <= deadline)) {
-                Some(due) if due.spare < LATE => self.clock.wait_sharply(&waiter.changed, &mut state, due.at),
-                Some(due) => self.clock.wait(&waiter.changed, &mut state, Some(due.at)),
-                None => self.clock.wait_for_deadline(&waiter.changed, &mut state, deadline),
+            match (due, deadline) {
+                (None, _) => self.clock.wait_for_others(&waiter.changed, &mut state, deadline),
+                (Some(due), Some(deadline)) if deadline < due.at => {
+                    self.clock.wait(&waiter.changed, &mut state, Some(deadline));
+                }
+                (Some(due), _) if due.spare < LATE => {
+                    self.clock.wait_sharply(&waiter.changed, &mut state, due.at);
+                }
+                (Some(due), _) => self.clock.wait(&waiter.changed, &mut state, Some(due.at)),
             }
         }
     }

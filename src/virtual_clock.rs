@@ -22,10 +22,6 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 /// How long nothing must have happened, in real time, for the clock to jump.
 const QUIET: Duration = Duration::from_millis(1);
 
-/// And for a jump to a deadline. Who stands behind the head of a line waits for nothing else; while the head's place
-/// passes to the next one, that is all that anybody waits for, and it must not be taken for the end.
-const QUIET_BEFORE_A_DEADLINE: Duration = Duration::from_millis(200);
-
 thread_local! {
     /// Whether this thread is counted as being at something.
     static COUNTED: Cell<bool> = const { Cell::new(false) };
@@ -113,33 +109,13 @@ impl VirtualClock {
 
     /// See [`Clock::wait`](crate::clock::Clock::wait).
     pub(crate) fn wait<T>(&self, condvar: &Condvar, guard: &mut MutexGuard<'_, T>, until: Option<Instant>) {
-        self.wait_quietly(condvar, guard, until, QUIET);
-    }
-
-    /// See [`Clock::wait_for_deadline`](crate::clock::Clock::wait_for_deadline).
-    pub(crate) fn wait_for_deadline<T>(
-        &self,
-        condvar: &Condvar,
-        guard: &mut MutexGuard<'_, T>,
-        deadline: Option<Instant>,
-    ) {
-        self.wait_quietly(condvar, guard, deadline, QUIET_BEFORE_A_DEADLINE);
-    }
-
-    fn wait_quietly<T>(
-        &self,
-        condvar: &Condvar,
-        guard: &mut MutexGuard<'_, T>,
-        until: Option<Instant>,
-        quiet: Duration,
-    ) {
         let counted = COUNTED.get();
         if counted {
             self.count(false);
         }
         match until {
             None => condvar.wait(guard),
-            Some(until) => self.wait_until(condvar, guard, until, quiet),
+            Some(until) => self.wait_until(condvar, guard, until),
         }
         if counted {
             self.count(true);
@@ -148,17 +124,11 @@ impl VirtualClock {
 
     /// Waits on in here, and does nothing that others would take for something that happens: else those who wait for
     /// the same time to pass would hold each other up.
-    fn wait_until<T>(
-        &self,
-        condvar: &Condvar,
-        guard: &mut MutexGuard<'_, T>,
-        until: Instant,
-        quiet: Duration,
-    ) {
+    fn wait_until<T>(&self, condvar: &Condvar, guard: &mut MutexGuard<'_, T>, until: Instant) {
         let ticket = self.register(until);
         loop {
             let happened = self.0.lock().happened;
-            if !condvar.wait_for(guard, quiet).timed_out() || self.has_come(until, happened) {
+            if !condvar.wait_for(guard, QUIET).timed_out() || self.has_come(until, happened) {
                 break;
             }
         }
