@@ -78,7 +78,7 @@
 //! | what | bound | setting |
 //! | --- | --- | --- |
 //! | requests in flight, threads of a call | 8 | [`max_in_flight`](Builder::max_in_flight), up to [`MAX_IN_FLIGHT`]; and one thread for the deadlines, one more with retries |
-//! | ids pulled ahead; outcomes that wait | 8 for each thread, at most 64 | |
+//! | ids pulled ahead; outcomes that wait | 8 for each thread, at most 64; of ids at least one for each thread | |
 //! | bytes of bodies that wait for the closure | 4 MiB, or one body that is larger; beside them, bodies up to 4 KiB, and one in the hands of each worker | |
 //! | a body, decoded | 10 MiB | [`max_body`](Builder::max_body) |
 //! | a response's head | 16 KiB ([`MAX_HEAD`]) | |

@@ -49,7 +49,8 @@
 //!
 //! # Memory
 //!
-//! At most [`look_ahead`] ids and as many outcomes wait, whatever the number of ids. Bodies of more than a few KiB
+//! At most [`look_ahead`] ids (or one for each worker, if that is more) and [`look_ahead`] outcomes wait, whatever the
+//! number of ids. Bodies of more than a few KiB
 //! are bounded by their bytes as well: [`ROOM`] for all that wait together, so a slow closure holds up the workers,
 //! each with one body in its hands, instead of filling the memory.
 
@@ -127,7 +128,9 @@ where
     let ended = thread::scope(|scope| {
         // Dropped on the way out, whichever it is, and before the scope joins its threads.
         let _stop = StopOnDrop(&call, parking.as_ref());
-        let (ids_in, ids) = bounded(look_ahead(plan.workers));
+        // Not full before there are all the workers: with too few of them, and no outcome yet, nothing would wake the
+        // caller when they have emptied it.
+        let (ids_in, ids) = bounded(look_ahead(plan.workers).max(plan.workers));
         let (messages_in, messages) = bounded(look_ahead(plan.workers));
         let crew = Crew::new(scope, &call, work, ids, messages_in, parking.as_ref(), plan);
         Caller::new(&call, messages, each).run(source, ids_in, crew)

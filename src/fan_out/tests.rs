@@ -266,6 +266,24 @@ fn a_deadline_that_cannot_be_met_lets_what_is_on_the_wire_finish() {
     assert_eq!(delivered, [0]);
 }
 
+/// Nothing comes back before all are at work, so nothing would wake a caller that slept with too few of them.
+#[test]
+fn all_workers_are_at_work_before_the_first_outcome() {
+    const WORKERS: usize = 256;
+    let (at_work, all) = (Mutex::new(0), std::sync::Condvar::new());
+    let work = |id: usize, _: &Worker<'_>| {
+        let mut count = at_work.lock().unwrap();
+        *count += 1;
+        all.notify_all();
+        let patience = Duration::from_secs(10);
+        let (count, _) = all.wait_timeout_while(count, patience, |count| *count < WORKERS).unwrap();
+        if *count < WORKERS { failed(id, ErrorKind::Status) } else { fetched(id, 0) }
+    };
+    let cancel = CancelToken::new();
+    let ended = run(&plan(&cancel, WORKERS), FromIterator(0..WORKERS), work, |_| Ok::<(), Error>(()));
+    assert_eq!(ended.0, WORKERS as u64, "{:?}", ended.1);
+}
+
 #[test]
 fn nothing_is_pulled_while_an_outcome_waits_nor_beyond_the_look_ahead() {
     let (pulled, delivered) = (AtomicUsize::new(0), AtomicUsize::new(0));
