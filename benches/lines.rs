@@ -3,11 +3,13 @@
 //! On two cores that client and server share, and that others may want, the time on the clock alone says little, and
 //! two lines that were measured one after the other are hardly ever measured on the same machine.
 
+use std::fs;
 use std::time::{Duration, Instant};
-use std::{env, fs};
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput};
+
+use crate::arguments;
 
 const ROUNDS: usize = 21;
 
@@ -54,7 +56,7 @@ impl<'a> Lines<'a> {
     /// Runs the rounds and prints the table, unless this is only a test.
     pub(crate) fn finish(mut self) {
         self.group.finish();
-        if self.lines.is_empty() || env::args().any(|argument| argument == "--test") {
+        if self.lines.is_empty() || arguments::only_test() {
             return;
         }
         for _ in 0..ROUNDS {
@@ -94,7 +96,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 /// What this process has used, user and system, threads that have ended included. It comes in steps of 10 ms, so only
 /// sums of many runs mean anything.
-fn cpu_time() -> Duration {
+pub(crate) fn cpu_time() -> Duration {
     let stat = fs::read_to_string("/proc/self/stat").unwrap();
     // The name of the program, in brackets, may hold anything; what comes after it are numbers.
     let (_, numbers) = stat.rsplit_once(')').unwrap();

@@ -12,6 +12,7 @@ mod retries;
 mod token_bucket;
 mod transport;
 
+mod arguments;
 mod bare;
 mod in_memory;
 mod lines;

@@ -5,7 +5,6 @@
 //!
 //! `cargo bench -- rate_kept`
 
-use std::fs;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,19 +12,19 @@ use std::time::{Duration, Instant};
 use criterion::Criterion;
 use fanout::{CancelToken, Rate, RateLimiter};
 
+use crate::arguments;
+use crate::lines::cpu_time;
+
 const NAME: &str = "rate_kept";
 
 const LIMITS: [(u32, u32); 5] = [(10, 20), (1_000, 100), (200, 1), (20_000, 20), (20_000, 1)];
 const WAITERS: [usize; 2] = [8, 1_000];
 
 pub(crate) fn bench(_: &mut Criterion) {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let mut filters = arguments.iter().filter(|argument| !argument.starts_with('-')).peekable();
-    if filters.peek().is_some() && !filters.any(|filter| NAME.contains(filter.as_str())) {
+    if !arguments::want(NAME) {
         return;
     }
-    let only_a_look = arguments.iter().any(|argument| argument == "--test");
-    let window = if only_a_look { Duration::from_millis(200) } else { Duration::from_secs(4) };
+    let window = if arguments::only_test() { Duration::from_millis(200) } else { Duration::from_secs(4) };
     println!("{NAME}, {window:?} each\n");
     println!("| rate | burst | threads | kept | late, median | late, 99 of 100 | CPU of a core |");
     println!("| --- | --- | --- | --- | --- | --- | --- |");
@@ -101,14 +100,4 @@ fn check_the_bound(grants: &[Instant], rate: u32, burst: u32) {
 fn wait(time: Duration) {
     let (_kept, never) = mpsc::channel::<()>();
     assert_eq!(never.recv_timeout(time), Err(RecvTimeoutError::Timeout));
-}
-
-/// What this process has used of the processors, in the kernel's ticks of 10 ms. Linux only: elsewhere nothing.
-fn cpu_time() -> Duration {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // The name of the command may hold spaces, and ends with the last bracket. User time is the 14th field.
-    let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let ticks: u64 =
-        after_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
-    Duration::from_millis(ticks * 10)
 }

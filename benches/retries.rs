@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 use criterion::Criterion;
 use fanout::{CancelToken, Error, FanOutClient, Outcome, Rate, RetryBudget, RetryPolicy};
 
+use crate::arguments;
+
 const NAME: &str = "retries";
 
 /// A second's worth is the client's burst; the server's is one more, since the network compresses.
@@ -34,17 +36,14 @@ const SCENES: [Scene; 4] = [
 ];
 
 pub(crate) fn bench(_: &mut Criterion) {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let mut filters = arguments.iter().filter(|argument| !argument.starts_with('-')).peekable();
-    if filters.peek().is_some() && !filters.any(|filter| NAME.contains(filter.as_str())) {
+    if !arguments::want(NAME) {
         return;
     }
     let Some(tool) = option_env!("CARGO_BIN_EXE_fanout") else {
         println!("{NAME}: needs the server of the tool (--features cli)");
         return;
     };
-    let only_a_look = arguments.iter().any(|argument| argument == "--test");
-    let ids = if only_a_look { 300 } else { 2_000 };
+    let ids = if arguments::only_test() { 300 } else { 2_000 };
     let budget = RetryBudget::default();
     println!(
         "{NAME}: {ids} ids at {RATE}/s, burst {BURST}; at most {} requests beyond them\n",

@@ -40,17 +40,16 @@ impl Builder {
 
     fn limiter(&self) -> Result<RateLimiter, BuildError> {
         let burst = self.burst.unwrap_or_else(|| self.rate.default_burst());
-        RateLimiter::new(self.rate, burst).map_err(|invalid| match invalid {
+        let first = Limit::new(self.rate, burst);
+        first.checked().map_err(|invalid| match invalid {
             InvalidLimit::ZeroBurst => BuildError::new("burst", burst, "at least 1"),
             invalid => BuildError::new("rate", self.rate, invalid),
         })?;
         for limit in &self.limits {
             // One by one, to name the one at fault.
-            RateLimiter::with_limits(&[*limit])
-                .map_err(|invalid| BuildError::new("limit", limit, invalid))?;
+            limit.checked().map_err(|invalid| BuildError::new("limit", limit, invalid))?;
         }
-        let all: Vec<Limit> =
-            [Limit::new(self.rate, burst)].into_iter().chain(self.limits.iter().copied()).collect();
+        let all: Vec<Limit> = [first].into_iter().chain(self.limits.iter().copied()).collect();
         let too_many = |invalid| BuildError::new("limit", format!("one of {}", all.len()), invalid);
         RateLimiter::with_clock(&all, self.clock.clone()).map_err(too_many)
     }

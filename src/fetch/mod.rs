@@ -118,21 +118,24 @@ impl<'a> Run<'a> {
         }
         let repeatable =
             tries.request.as_ref().is_some_and(|request| is_repeatable(&request.method, &request.headers));
+        let now = self.fetcher.quota.clock().now();
         let attempt = retry::Attempt {
             number: tries.number,
-            now: self.fetcher.quota.clock().now(),
+            now,
             told: answered.told.as_ref().map(|told| told.until),
             random: self.random.draw(),
         };
         let error = match &answered.told {
             Some(told) if error.kind() == ErrorKind::Status => {
-                error.adding(&format!(", which asks for {}", told.in_words(self.fetcher.quota.clock().now())))
+                error.adding(&format!(", which asks for {}", told.in_words(now)))
             }
             _ => error,
         };
         let failed = Failed { throttled: answered.throttled, ..Failed::of(&error, repeatable) };
         let allow = |due| {
-            if answered.told.as_ref().is_some_and(|told| self.is_too_long(told)) {
+            let is_too_long =
+                |told: &Told| told.until.saturating_duration_since(now) > self.fetcher.quota.max_wait();
+            if answered.told.as_ref().is_some_and(is_too_long) {
                 Err(GaveUp::LongPause)
             } else if worker.cancel.deadline().is_some_and(|deadline| deadline < due) {
                 Err(GaveUp::Deadline)
@@ -146,9 +149,5 @@ impl<'a> Run<'a> {
             Decision::RetryAt(due) => (error, Some(due)),
             Decision::GiveUp(why) => (error.giving_up(why), None),
         }
-    }
-
-    fn is_too_long(&self, told: &Told) -> bool {
-        told.until.saturating_duration_since(self.fetcher.quota.clock().now()) > self.fetcher.quota.max_wait()
     }
 }

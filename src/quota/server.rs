@@ -113,9 +113,7 @@ impl Told {
     fn of(pause: &Pause) -> Told {
         Told { until: pause.until, words: pause.told_by.to_string() }
     }
-}
 
-impl Told {
     /// `a pause of 3600 s (retry-after: 3600)`, in whole seconds, rounded up.
     pub(crate) fn in_words(&self, now: Instant) -> String {
         let left =

@@ -9,17 +9,11 @@ use fanout::{CancelToken, ErrorKind, FanOutClient, GaveUp, Outcome, RetryBudget,
 use parking_lot::Mutex;
 
 use crate::support::{
-    Answer, HARDLY_EVER, Server, builder, fetch, fetch_each, fetch_one, patient, spawn, tokens_left,
+    Answer, HARDLY_EVER, Server, builder, fetch, fetch_each, fetch_one, patient, soon, spawn, tokens_left,
 };
 
 /// A wait that is drawn from so long is, but for one in ten million, longer than a test.
 const YEAR: Duration = Duration::from_secs(366 * 24 * 60 * 60);
-
-/// Soon enough for a test.
-fn soon(retries: u32) -> RetryPolicy {
-    let ms = Duration::from_millis(1);
-    RetryPolicy::new(retries).fault_base(ms).throttling_base(ms).max_backoff(ms)
-}
 
 /// A server that answers the first tries of each id with these statuses, in turn, and then with the id.
 fn failing(statuses: &'static [u16]) -> Server {

@@ -3,17 +3,11 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use fanout::{CancelToken, Cost, Error, ErrorKind, FanOutClient, GaveUp, Limit, Outcome, Rate, RetryPolicy};
+use fanout::{CancelToken, Cost, Error, ErrorKind, FanOutClient, GaveUp, Limit, Outcome, Rate};
 
 use crate::support::{
-    Answer, HARDLY_EVER, Server, builder, fetch, fetch_each, fetch_one, tokens_left, until,
+    Answer, HARDLY_EVER, Server, builder, fetch, fetch_each, fetch_one, soon, tokens_left, until,
 };
-
-/// Soon enough for a test, unless the server tells otherwise.
-fn soon(retries: u32) -> RetryPolicy {
-    let ms = Duration::from_millis(1);
-    RetryPolicy::new(retries).fault_base(ms).throttling_base(ms).max_backoff(ms)
-}
 
 /// A server that answers the first request with this, and the others with their ids.
 fn at_first(first: Answer) -> Server {

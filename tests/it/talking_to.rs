@@ -32,16 +32,18 @@ struct Scripted {
 /// A server that answers its first requests with these, in turn, and all others with their ids.
 fn scripted(answers: impl Into<Vec<Answer>>) -> Scripted {
     let answers = answers.into();
-    let (clock, came, keys) = (VirtualClock::new(), Arc::default(), Arc::default());
-    let scripted = Scripted { server: Server::echo(), clock, came, keys };
-    let (clock, came, keys) = (scripted.clock.clone(), scripted.came.clone(), scripted.keys.clone());
-    let server = Server::answering(move |asked| {
-        let mut came = came.lock();
-        came.push(clock.elapsed());
-        keys.lock().push(asked.header("idempotency-key").map(str::to_owned));
-        answers.get(came.len() - 1).cloned().unwrap_or_else(|| Answer::ok(asked.id()))
+    let clock = VirtualClock::new();
+    let (came, keys): (Arc<Mutex<Vec<_>>>, Arc<Mutex<Vec<_>>>) = Default::default();
+    let server = Server::answering({
+        let (clock, came, keys) = (clock.clone(), came.clone(), keys.clone());
+        move |asked| {
+            let mut came = came.lock();
+            came.push(clock.elapsed());
+            keys.lock().push(asked.header("idempotency-key").map(str::to_owned));
+            answers.get(came.len() - 1).cloned().unwrap_or_else(|| Answer::ok(asked.id()))
+        }
     });
-    Scripted { server, ..scripted }
+    Scripted { server, clock, came, keys }
 }
 
 impl Scripted {

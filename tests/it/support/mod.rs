@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use fanout::{Builder, CancelToken, Error, FanOutClient, Outcome, Rate, Response};
+use fanout::{Builder, CancelToken, Error, FanOutClient, Outcome, Rate, Response, RetryPolicy};
 
 /// How long the tests wait for what should come at once. Only a broken client ever makes them wait so long.
 pub(crate) const GUARD: Duration = Duration::from_secs(20);
@@ -42,6 +42,12 @@ pub(crate) fn builder(url: impl Into<String>) -> Builder {
 /// The same settings for any builder.
 pub(crate) fn patient(builder: Builder) -> Builder {
     builder.rate(Rate::UNLIMITED).timeout(TIMEOUT).connect_timeout(TIMEOUT)
+}
+
+/// Retries that come soon enough for a test, unless the server tells otherwise.
+pub(crate) fn soon(retries: u32) -> RetryPolicy {
+    let ms = Duration::from_millis(1);
+    RetryPolicy::new(retries).fault_base(ms).throttling_base(ms).max_backoff(ms)
 }
 
 /// Starts `fetch_all` with text ids on a thread of its own; the bodies come as text, in the order of the ids.
