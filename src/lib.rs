@@ -88,6 +88,7 @@
 //! | tries of an id beyond the first | none | [`retries`](Builder::retries), up to [`RetryPolicy::MAX_RETRIES`] |
 //! | tries of a call beyond the first of each id | 100 + 10 % of the ids begun | [`retry_budget`](Builder::retry_budget) |
 //! | ids that wait to be tried again | 4 for each thread; beyond that no new id is taken | |
+//! | what is kept of an id's earlier tries | an error each, with a response's head if there was one | as the tries |
 //! | a pause that the server asks for | 2 min | [`max_wait`](Builder::max_wait) |
 //! | limits, costs | [`MAX_LIMITS`] | [`limit`](Builder::limit), [`cost`](Builder::cost) |
 //! | a connection's buffers | 12 KiB, and as large as large bodies need it, up to 88 KiB | |
