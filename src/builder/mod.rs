@@ -189,8 +189,8 @@ impl Builder {
     }
 
     /// The longest pause that is waited for. At a longer one nobody waits: those who would have to fail at once, with
-    /// an error of the kind [`LongPause`](crate::ErrorKind::LongPause) that tells the server's words. The id whose request
-    /// was refused fails with its status, and says the same. A pause of your own, by
+    /// an error of the kind [`LongPause`](crate::ErrorKind::LongPause) that tells the server's words. The id whose
+    /// request was refused fails with its status, and says the same. A pause of your own, by
     /// [`pause_until`](crate::RateLimiter::pause_until), counts as well. Defaults to 2 min.
     pub fn max_wait(mut self, max_wait: Duration) -> Builder {
         self.max_wait = max_wait;
