@@ -1,15 +1,19 @@
 //! The command line as clap sees it: names, defaults and help texts. Values are texts here;
 //! [`options`](crate::options) checks them, so that every error reads alike.
 
+mod output;
 mod pace;
+mod requests;
 mod retries;
 mod serve;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
+pub(crate) use output::{OutputArgs, ProgressWhen, TalkArgs};
 pub(crate) use pace::{LimitArg, LimitArgs, PaceArgs};
+pub(crate) use requests::{RequestArgs, ResponseArgs};
 pub(crate) use retries::RetryArgs;
 pub(crate) use serve::ServeArgs;
 
@@ -118,131 +122,17 @@ pub(crate) struct GetArgs {
     #[command(flatten)]
     pub(crate) retry: RetryArgs,
 
-    /// Let one request take this long at most: name, connect, TLS, answer, body to the last byte
-    #[arg(
-        long,
-        allow_hyphen_values = true,
-        value_name = "DUR",
-        default_value = "10s",
-        help_heading = "Requests"
-    )]
-    pub(crate) timeout: String,
+    #[command(flatten)]
+    pub(crate) requests: RequestArgs,
 
-    /// Let looking up the name and connecting take this long at most
-    #[arg(
-        long,
-        allow_hyphen_values = true,
-        value_name = "DUR",
-        default_value = "5s",
-        help_heading = "Requests"
-    )]
-    pub(crate) connect_timeout: String,
+    #[command(flatten)]
+    pub(crate) responses: ResponseArgs,
 
-    /// End a request when no byte has come for this long [default: none]
-    #[arg(long, allow_hyphen_values = true, value_name = "DUR", help_heading = "Requests")]
-    pub(crate) stall_timeout: Option<String>,
-
-    /// Send this method [default: GET]
-    ///
-    /// In capitals, as servers know it. A redirect may make a GET of a POST, as everywhere.
-    #[arg(short = 'X', long, allow_hyphen_values = true, value_name = "M", help_heading = "Requests")]
-    pub(crate) method: Option<String>,
-
-    /// Send this body with each request, {id} filled in; @FILE for the bytes of a file [default: none]
-    ///
-    /// Wants a --method. {id} is filled in as it is: what an id must not hold there (a quote, in JSON) is for you
-    /// to know. Up to 1 MiB, and not from standard input, which is for the ids. No Content-Type goes with it
-    /// unless --header names one.
-    #[arg(short, long, allow_hyphen_values = true, value_name = "S|@FILE", help_heading = "Requests")]
-    pub(crate) data: Option<String>,
-
-    /// Send this header with each request, {id} filled in, but not to another origin; repeatable
-    ///
-    /// 'User-Agent: NAME' replaces fanout's own.
-    #[arg(short = 'H', long, value_name = "NAME: VALUE", help_heading = "Requests")]
-    pub(crate) header: Vec<String>,
-
-    /// Follow this many redirects for an id; each costs a token
-    #[arg(
-        long,
-        allow_hyphen_values = true,
-        value_name = "N",
-        default_value = "5",
-        help_heading = "Requests"
-    )]
-    pub(crate) max_redirects: String,
-
-    /// Connect to ADDR instead of looking HOST up, as in curl; repeatable
-    #[arg(long, value_name = "HOST:PORT:ADDR", help_heading = "Requests")]
-    pub(crate) resolve: Vec<String>,
-
-    /// Trust the certificates in FILE (PEM) instead of the built-in ones
-    ///
-    /// Built in are the roots that Mozilla trusts. The system's store is not read, and no proxy is used,
-    /// whatever HTTPS_PROXY says.
-    #[arg(long, value_name = "FILE", help_heading = "Requests")]
-    pub(crate) cacert: Option<PathBuf>,
-
-    /// Take these statuses for success, as in 200-299,404
-    #[arg(
-        long,
-        allow_hyphen_values = true,
-        value_name = "LIST",
-        default_value = "200-299",
-        help_heading = "Responses"
-    )]
-    pub(crate) ok: String,
-
-    /// Go on when an id fails: write a record that says why, and exit with 1 at the end
-    ///
-    /// A line that is no id (not UTF-8, or longer than 64 KiB) has no record: standard error names it. A --deadline
-    /// and a pause beyond --max-wait end the run all the same; ids that were not sent by then have no record either.
-    #[arg(long, help_heading = "Responses")]
-    pub(crate) keep_going: bool,
-
-    /// Take a larger body, once decoded, for a failure
-    #[arg(
-        long,
-        allow_hyphen_values = true,
-        value_name = "SIZE",
-        default_value = "10MiB",
-        help_heading = "Responses"
-    )]
-    pub(crate) max_body: String,
-
-    /// Write the records to FILE instead of standard output ('-'); one that is not empty is refused
-    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
-    pub(crate) output: Option<PathBuf>,
-
-    /// Empty the file of --output first, if it is not
-    #[arg(long, requires = "output", help_heading = "Output")]
-    pub(crate) overwrite: bool,
-
-    /// Show the progress on standard error (auto: if it is a terminal without the records)
-    #[arg(long, value_name = "WHEN", default_value = "auto", help_heading = "Output")]
-    pub(crate) progress: ProgressWhen,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 
     #[command(flatten)]
     pub(crate) talk: TalkArgs,
-}
-
-/// How much is said on standard error.
-#[derive(Clone, Copy, Debug, Default, Args)]
-pub(crate) struct TalkArgs {
-    /// Log each request on standard error (-vv: more); RUST_LOG says it in detail
-    #[arg(short, long, action = clap::ArgAction::Count, conflicts_with = "quiet", help_heading = "Output")]
-    pub(crate) verbose: u8,
-
-    /// Print no summary and no warnings; errors are still told
-    #[arg(short, long, help_heading = "Output")]
-    pub(crate) quiet: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ProgressWhen {
-    Auto,
-    Always,
-    Never,
 }
 
 /// See it work: 60 requests to a built-in server, in a little over four seconds

@@ -50,14 +50,14 @@ impl GetOptions {
         let retry = client::retry_policy(&args.retry)?;
         let client = client::client(&args, &limits, max_in_flight, retry.clone())?;
         let mut ids = ids(&args)?;
-        let output_path = args.output.as_deref().filter(|path| *path != Path::new("-"));
+        let output_path = args.output.output.as_deref().filter(|path| *path != Path::new("-"));
         refuse_input_as_output(&ids, output_path)?;
-        ids.read_through(args.keep_going)?;
+        ids.read_through(args.responses.keep_going)?;
         if let (Some(deadline), Some(total)) = (deadline, ids.total) {
             refuse_what_cannot_be_met(deadline, total, &limits)?;
         }
         let output = match output_path {
-            Some(path) => Output::file(path, args.overwrite)?,
+            Some(path) => Output::file(path, args.output.overwrite)?,
             None => Output::standard()?,
         };
         Ok(GetOptions {
@@ -68,9 +68,9 @@ impl GetOptions {
             max_in_flight,
             retries: retry.retries() > 0,
             deadline,
-            keep_going: args.keep_going,
+            keep_going: args.responses.keep_going,
             place: Place::of(&args.url, method),
-            progress: args.progress,
+            progress: args.output.progress,
             talk: args.talk,
         })
     }

@@ -39,11 +39,11 @@ pub(super) fn client(
         .retry_budget(RetryBudget::new(BUDGET_BASE, percent))
         .adaptive(args.retry.adaptive)
         .reserve(value("reserve", &args.retry.reserve, |text| whole(text, 0..=u64::MAX))?)
-        .keep_going(args.keep_going);
+        .keep_going(args.responses.keep_going);
     let builder = requests(builder, args)?;
     let builder = connections(builder, args)?;
     let builder = responses(builder, args)?;
-    builder.build().map_err(|error| in_our_words(&error, args.cacert.as_deref()))
+    builder.build().map_err(|error| in_our_words(&error, args.requests.cacert.as_deref()))
 }
 
 /// What is tried again.
@@ -54,10 +54,10 @@ pub(super) fn retry_policy(args: &RetryArgs) -> Result<RetryPolicy, UsageError> 
 
 /// The method of every request.
 pub(super) fn method(args: &GetArgs) -> Result<Method, UsageError> {
-    match optional("method", args.method.as_deref(), request::method)? {
+    match optional("method", args.requests.method.as_deref(), request::method)? {
         Some(method) => Ok(method),
         // curl would take POST for granted, but what changes something at a server is not to be guessed.
-        None if args.data.is_some() => {
+        None if args.requests.data.is_some() => {
             Err(UsageError::new("--data: a body, but no method (say which: -X POST, for instance)"))
         }
         None => Ok(Method::GET),
@@ -66,10 +66,10 @@ pub(super) fn method(args: &GetArgs) -> Result<Method, UsageError> {
 
 fn requests(builder: Builder, args: &GetArgs) -> Result<Builder, UsageError> {
     let mut builder = builder.method(method(args)?).user_agent(concat!("fanout/", env!("CARGO_PKG_VERSION")));
-    if let Some(text) = &args.data {
+    if let Some(text) = &args.requests.data {
         builder = builder.body(body(text)?);
     }
-    for text in &args.header {
+    for text in &args.requests.header {
         // Without the value: it may be a secret.
         let (name, value) =
             request::header(text).map_err(|error| UsageError::new(format!("--header: {error}")))?;
@@ -101,14 +101,14 @@ fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
 
 fn connections(mut builder: Builder, args: &GetArgs) -> Result<Builder, UsageError> {
     builder = builder
-        .timeout(value("timeout", &args.timeout, duration::parse)?)
-        .connect_timeout(value("connect-timeout", &args.connect_timeout, duration::parse)?)
-        .stall_timeout(optional("stall-timeout", args.stall_timeout.as_deref(), duration::parse)?);
-    for text in &args.resolve {
+        .timeout(value("timeout", &args.requests.timeout, duration::parse)?)
+        .connect_timeout(value("connect-timeout", &args.requests.connect_timeout, duration::parse)?)
+        .stall_timeout(optional("stall-timeout", args.requests.stall_timeout.as_deref(), duration::parse)?);
+    for text in &args.requests.resolve {
         let (host, addresses) = value("resolve", text, request::resolve)?;
         builder = builder.resolve(host, addresses);
     }
-    if let Some(path) = &args.cacert {
+    if let Some(path) = &args.requests.cacert {
         let certificates = fs::read(path).map_err(|error| {
             UsageError::new(format!("--cacert {}: cannot read it: {error}", path.display()))
         })?;
@@ -118,11 +118,13 @@ fn connections(mut builder: Builder, args: &GetArgs) -> Result<Builder, UsageErr
 }
 
 fn responses(builder: Builder, args: &GetArgs) -> Result<Builder, UsageError> {
-    let statuses = value("ok", &args.ok, Statuses::parse)?;
+    let statuses = value("ok", &args.responses.ok, Statuses::parse)?;
     Ok(builder
         .accept_status(move |status| statuses.contains(status))
-        .max_redirects(value("max-redirects", &args.max_redirects, |text| whole(text, 0..=u32::MAX))?)
-        .max_body(value("max-body", &args.max_body, size::parse)?))
+        .max_redirects(value("max-redirects", &args.requests.max_redirects, |text| {
+            whole(text, 0..=u32::MAX)
+        })?)
+        .max_body(value("max-body", &args.responses.max_body, size::parse)?))
 }
 
 /// The library names its settings (`burst is 0: …`); here they are options, in the form of [`value`].
