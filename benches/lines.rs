@@ -89,7 +89,7 @@ impl Line<'_> {
     }
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }
@@ -97,10 +97,20 @@ fn median(mut values: Vec<f64>) -> f64 {
 /// What this process has used, user and system, threads that have ended included. It comes in steps of 10 ms, so only
 /// sums of many runs mean anything.
 pub(crate) fn cpu_time() -> Duration {
+    cpu_times(11)
+}
+
+/// The same of those processes that it has started, and that have ended.
+pub(crate) fn cpu_time_of_children() -> Duration {
+    cpu_times(13)
+}
+
+/// Two numbers of `/proc/self/stat`, this one and the next of those behind the name.
+fn cpu_times(number: usize) -> Duration {
     let stat = fs::read_to_string("/proc/self/stat").unwrap();
     // The name of the program, in brackets, may hold anything; what comes after it are numbers.
     let (_, numbers) = stat.rsplit_once(')').unwrap();
     let ticks = |number: &str| number.parse::<u64>().unwrap();
-    let ticks: u64 = numbers.split_whitespace().skip(11).take(2).map(ticks).sum();
+    let ticks: u64 = numbers.split_whitespace().skip(number).take(2).map(ticks).sum();
     Duration::from_millis(10 * ticks)
 }

@@ -10,6 +10,7 @@ mod rate_kept;
 mod rate_limiter;
 mod retries;
 mod token_bucket;
+mod tool;
 mod transport;
 
 mod arguments;
@@ -30,6 +31,7 @@ criterion_group!(
     fail_fast::bench,
     fan_out::bench,
     retries::bench,
+    tool::bench,
     transport::bench
 );
 criterion_group!(
@@ -43,6 +45,7 @@ fn main() {
     match role::own().as_deref() {
         Some(role::SERVER) => server::run(),
         Some(role::MEMORY) => memory::run(),
+        Some(role::FETCH) => tool::run(),
         _ => {
             times();
             bytes();
