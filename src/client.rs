@@ -7,6 +7,7 @@ use std::fmt::{self, Display};
 use std::hash::Hash;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use crossbeam_channel::Receiver;
@@ -36,11 +37,14 @@ struct Inner {
     fetcher: Fetcher,
     max_in_flight: usize,
     keep_going: bool,
+    /// Ids that wait to be tried again.
+    parked: Arc<AtomicUsize>,
 }
 
 impl FanOutClient {
     pub(crate) fn new(fetcher: Fetcher, max_in_flight: usize, keep_going: bool) -> FanOutClient {
-        FanOutClient { inner: Arc::new(Inner { fetcher, max_in_flight, keep_going }) }
+        let parked = Arc::default();
+        FanOutClient { inner: Arc::new(Inner { fetcher, max_in_flight, keep_going, parked }) }
     }
 
     /// Fetches all ids, and returns the body of each; or the first error, and nothing else. An id that comes more
@@ -188,6 +192,13 @@ impl FanOutClient {
         self.inner.fetcher.quota.in_flight() as usize
     }
 
+    /// How many ids of the calls under way wait to be tried again at this moment: they have failed, and no worker has
+    /// taken them up anew yet. They hold no permit. None without [`retries`](crate::Builder::retries).
+    #[must_use]
+    pub fn awaiting_retry(&self) -> usize {
+        self.inner.parked.load(Ordering::Relaxed)
+    }
+
     fn run<I, E, S, F>(&self, cancel: &CancelToken, source: S, each: F) -> Result<(), E>
     where
         I: Display + Send,
@@ -195,7 +206,7 @@ impl FanOutClient {
         S: Source<I>,
         F: FnMut(Outcome<I>) -> Result<(), E>,
     {
-        let Inner { fetcher, max_in_flight, keep_going } = &*self.inner;
+        let Inner { fetcher, max_in_flight, keep_going, parked } = &*self.inner;
         let started = Instant::now();
         emit(&Event::RunStarted { max_in_flight: *max_in_flight });
         let plan = Plan {
@@ -204,6 +215,7 @@ impl FanOutClient {
             keep_going: *keep_going,
             retries: fetcher.retry.retries() > 0,
             clock: fetcher.quota.clock().clone(),
+            parked: parked.clone(),
             spawner: Spawner::default(),
         };
         let run = fetcher.run();
@@ -224,6 +236,7 @@ impl fmt::Debug for FanOutClient {
             .field("limiter", self.limiter())
             .field("max_in_flight", &self.inner.max_in_flight)
             .field("in_flight", &self.in_flight())
+            .field("awaiting_retry", &self.awaiting_retry())
             .field("keep_going", &self.inner.keep_going)
             .finish_non_exhaustive()
     }

@@ -62,6 +62,8 @@ mod verdict;
 mod worker;
 
 use std::fmt::Display;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::thread;
 
 use crossbeam_channel::bounded;
@@ -101,6 +103,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) retries: bool,
     /// By which it comes again.
     pub(crate) clock: Clock,
+    /// Where the ids that wait for that are counted, those of all calls on the client together.
+    pub(crate) parked: Arc<AtomicUsize>,
     pub(crate) spawner: Spawner,
 }
 
@@ -124,7 +128,9 @@ where
     F: FnMut(Outcome<I>) -> Result<(), E>,
 {
     let call = Call::of(plan);
-    let parking = plan.retries.then(|| Parking::new(plan.workers, plan.clock.clone(), &call.cancel));
+    let parking = plan
+        .retries
+        .then(|| Parking::new(plan.workers, plan.clock.clone(), &call.cancel, plan.parked.clone()));
     let ended = thread::scope(|scope| {
         // Dropped on the way out, whichever it is, and before the scope joins its threads.
         let _stop = StopOnDrop(&call, parking.as_ref());

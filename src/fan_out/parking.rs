@@ -53,11 +53,15 @@ pub(super) struct Parking<J> {
     due: Receiver<J>,
     /// With this many parked, no new id is taken.
     crowded_at: usize,
-    /// Parked, and not taken up again yet.
+    /// Parked, and not taken up again yet; at the end, also those that were given up.
     ///
     /// ORDERING: `SeqCst`, against `room`: who counts down and then finds a message there, is seen by whoever takes
     /// that message and then looks.
     parked: AtomicUsize,
+    /// The same of all calls on the client, to look at.
+    ///
+    /// ORDERING: `Relaxed`. Nothing follows from it.
+    parked_by_all: Arc<AtomicUsize>,
     /// For those who wait for fewer to be parked.
     room_in: Sender<()>,
     room: Receiver<()>,
@@ -93,7 +97,12 @@ impl Interrupt for Over {
 }
 
 impl<J> Parking<J> {
-    pub(super) fn new(workers: usize, clock: Clock, cancel: &CancelToken) -> Parking<J> {
+    pub(super) fn new(
+        workers: usize,
+        clock: Clock,
+        cancel: &CancelToken,
+        parked_by_all: Arc<AtomicUsize>,
+    ) -> Parking<J> {
         let (due_in, due) = bounded(workers.saturating_mul(PARKED_EACH).max(1));
         let (room_in, room) = bounded(1);
         let (held, until_over) = bounded(0);
@@ -110,6 +119,7 @@ impl<J> Parking<J> {
             due,
             crowded_at: workers.saturating_mul(PARKED_EACH - 1).max(1),
             parked: AtomicUsize::new(0),
+            parked_by_all,
             room_in,
             room,
             open: AtomicU64::new(1),
@@ -145,6 +155,7 @@ impl<J> Parking<J> {
     /// Has an id come again, not before `due`.
     pub(super) fn park(&self, job: J, due: Instant) {
         self.parked.fetch_add(1, Ordering::SeqCst);
+        self.parked_by_all.fetch_add(1, Ordering::Relaxed);
         let mut state = self.state.lock();
         if state.closed {
             drop(state);
@@ -213,10 +224,17 @@ impl<I, T: Default> Parking<Job<I, T>> {
     }
 
     fn taken(&self, job: Option<Job<I, T>>) -> Option<Job<I, T>> {
+        self.parked_by_all.fetch_sub(1, Ordering::Relaxed);
         if self.parked.fetch_sub(1, Ordering::SeqCst) == self.crowded_at {
             self.tell_of_room();
         }
         job
+    }
+}
+
+impl<J> Drop for Parking<J> {
+    fn drop(&mut self) {
+        self.parked_by_all.fetch_sub(*self.parked.get_mut(), Ordering::Relaxed);
     }
 }
 

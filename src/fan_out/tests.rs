@@ -7,7 +7,7 @@ use crate::outcome::{Response, Times};
 use std::collections::HashSet;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 use ureq::http::{HeaderMap, StatusCode};
@@ -31,6 +31,7 @@ fn plan(cancel: &CancelToken, workers: usize) -> Plan<'_> {
         keep_going: false,
         retries: false,
         clock: Clock::default(),
+        parked: Arc::default(),
         spawner: Spawner::default(),
     }
 }

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 
 use crate::support::{
     Answer, HARDLY_EVER, Server, builder, fetch, fetch_each, fetch_one, patient, soon, spawn, tokens_left,
+    until,
 };
 
 /// A wait that is drawn from so long is, but for one in ten million, longer than a test.
@@ -174,4 +175,22 @@ fn a_retry_that_would_come_too_late_is_not_taken_from_the_budget() {
     let run = fetch_each(&client.build().unwrap(), &soon, &["1", "2", "3"]).wait();
     let gave_up = run.outcomes.into_iter().map(|outcome| outcome.result.unwrap_err().gave_up());
     assert_eq!(gave_up.collect::<Vec<_>>(), [Some(GaveUp::Deadline); 3]);
+}
+
+#[test]
+fn the_client_tells_how_many_ids_wait_to_be_tried_again() {
+    let server = Server::answering(|asked| match asked.id() {
+        "well" => Answer::ok("well"),
+        _ => Answer::status(503),
+    });
+    let client = builder(server.url())
+        .retries(RetryPolicy::new(1).fault_base(YEAR).max_backoff(YEAR))
+        .build()
+        .unwrap();
+    let cancel = CancelToken::new();
+    let call = fetch_each(&client, &cancel, &["ill", "well", "worse"]);
+    until("two wait", || client.awaiting_retry() == 2 && client.in_flight() == 0);
+    cancel.cancel();
+    assert_eq!(call.wait().end.unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!(client.awaiting_retry(), 0);
 }

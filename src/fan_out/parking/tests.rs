@@ -34,7 +34,7 @@ fn tick<J>(parking: &Parking<J>) {
 #[test]
 fn what_is_due_comes_in_its_order_and_before_a_new_id() {
     let clock = Clock::manual();
-    let parking = Parking::new(8, clock.clone(), &CancelToken::new());
+    let parking = Parking::new(8, clock.clone(), &CancelToken::new(), Arc::default());
     let (start, ids) = (clock.now(), ids([7, 8]));
     thread::scope(|scope| {
         scope.spawn(|| parking.keep());
@@ -56,7 +56,7 @@ fn what_is_due_comes_in_its_order_and_before_a_new_id() {
 #[test]
 fn no_new_id_is_taken_while_three_for_each_worker_are_parked() {
     let clock = Clock::manual();
-    let parking = Parking::new(2, clock.clone(), &CancelToken::new());
+    let parking = Parking::new(2, clock.clone(), &CancelToken::new(), Arc::default());
     let ids = ids([7]);
     for id in 0..6 {
         parking.park(job(id), clock.now() + Duration::from_secs(1));
@@ -81,7 +81,7 @@ fn no_new_id_is_taken_while_three_for_each_worker_are_parked() {
 #[test]
 fn when_fewer_are_parked_all_who_had_to_wait_for_that_take_new_ids() {
     let clock = Clock::manual();
-    let parking = Parking::new(3, clock.clone(), &CancelToken::new());
+    let parking = Parking::new(3, clock.clone(), &CancelToken::new(), Arc::default());
     let ids = ids([7, 8]);
     for id in 0..9 {
         let seconds = if id == 0 { 1 } else { 3_600 };
@@ -111,7 +111,7 @@ fn it_is_over_when_the_last_that_was_begun_is_settled_or_at_a_cancel() {
     let ends: [fn(&Parking<Tried>, &CancelToken); 2] =
         [|parking, _| parking.settled(), |_, cancel| cancel.cancel()];
     for end in ends {
-        let parking = Parking::new(2, Clock::manual(), &cancel.child());
+        let parking = Parking::new(2, Clock::manual(), &cancel.child(), Arc::default());
         parking.begun();
         parking.settled();
         let exhausted = ids([]);
@@ -121,8 +121,35 @@ fn it_is_over_when_the_last_that_was_begun_is_settled_or_at_a_cancel() {
             assert_eq!(waiting.map(|waiting| waiting.join().unwrap()), [None, None]);
         });
     }
-    let late = Parking::<Tried>::new(2, Clock::manual(), &cancel);
+    let late = Parking::<Tried>::new(2, Clock::manual(), &cancel, Arc::default());
     assert!(late.next(&ids([])).is_none(), "it was over before it began");
+}
+
+/// Of two calls together: who is due, and who has been given up, too, until its call has ended.
+#[test]
+fn all_that_is_parked_is_counted_until_it_is_taken_up_or_its_call_has_ended() {
+    let clock = Clock::manual();
+    let all = Arc::new(AtomicUsize::new(0));
+    let parked = || all.load(Ordering::SeqCst);
+    let [one, other] = [(); 2].map(|()| Parking::new(2, clock.clone(), &CancelToken::new(), all.clone()));
+    for (parking, seconds) in [(&one, 1), (&one, 3_600), (&other, 3_600)] {
+        parking.park(job(7), clock.now() + Duration::from_secs(seconds));
+    }
+    assert_eq!(parked(), 3);
+    let exhausted = ids([]);
+    thread::scope(|scope| {
+        scope.spawn(|| one.keep());
+        clock.advance(Duration::from_secs(1));
+        tick(&one);
+        assert!(one.next(&exhausted).is_some());
+        assert_eq!(parked(), 2);
+        one.close();
+    });
+    one.park(job(8), clock.now());
+    drop(one);
+    assert_eq!(parked(), 1);
+    drop(other);
+    assert_eq!(parked(), 0);
 }
 
 /// Work that asks for an id to come again, by its number of tries.
@@ -156,6 +183,7 @@ fn plan(cancel: &CancelToken, workers: usize) -> Plan<'_> {
         keep_going: false,
         retries: true,
         clock: Clock::default(),
+        parked: Arc::default(),
         spawner: Spawner::default(),
     }
 }
