@@ -106,6 +106,12 @@
 //! Nothing can end a look-up of the system's. A call that is stopped leaves it behind, with a helper thread that
 //! holds nothing of the call.
 //!
+//! # What was done
+//!
+//! An [`Outcome`] tells what became of an id. What was done for it is shown to the closure of
+//! [`observe`](Builder::observe): each request as an [`Exchange`], with how long it waited for its permit and its
+//! tokens, connected, waited for the answer and read it. Nothing of that is kept, nor measured where nobody observes.
+//!
 //! # Log events
 //!
 //! This crate logs with the target `fanout`, and key-values. URLs, headers and bodies are in none of its records, but
@@ -136,6 +142,7 @@
 //! [`FanOutClient`] checks its settings ([`Builder`]), and hands a call to the engine (`fan_out`): the caller's
 //! thread feeds ids and delivers outcomes, workers do what `fetch` says: a permit and a token (`quota`), a request
 //! (`request`), an exchange (`transport`, the only place that knows how ureq works), and perhaps another try (`retry`).
+//! Whoever observes is shown each [`Exchange`] on the way.
 //! Whatever a worker is blocked in stands on three files: `turnstile` (a line of threads), `tether` (a worker and the
 //! socket it is blocked in) and `cancel` (who stops whom). At the bottom lies what only computes: `limits` over
 //! `bucket` and `rate`, `retry`, `advice` (what an answer says of the server's limits) and `adaptive` (what a server
@@ -179,6 +186,7 @@ mod bucket;
 mod cost;
 mod error;
 mod events;
+mod exchange;
 mod limit;
 mod limits;
 mod outcome;
@@ -198,6 +206,7 @@ pub use cancel::{CancelToken, Stopped};
 pub use client::FanOutClient;
 pub use cost::Cost;
 pub use error::{BuildError, Error, ErrorKind, GaveUp, Sent};
+pub use exchange::{Exchange, Pause, Phases, Then};
 pub use limit::{Limit, MAX_LIMITS};
 pub use outcome::{Outcome, Response, Times};
 pub use rate::{InvalidLimit, Rate};

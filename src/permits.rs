@@ -24,6 +24,7 @@ pub(crate) struct Permits {
 pub(crate) struct Permit {
     turnstile: Arc<Turnstile<Count>>,
     units: u32,
+    pub(crate) granted_at: Instant,
 }
 
 impl Permits {
@@ -43,7 +44,7 @@ impl Permits {
     pub(crate) fn acquire(&self, units: u32, cancel: &CancelToken) -> Result<Permit, Stopped> {
         let units = units.min(self.most);
         match self.turnstile.acquire(&units, cancel, cancel.deadline()) {
-            Ok(_) => Ok(Permit { turnstile: self.turnstile.clone(), units }),
+            Ok(granted_at) => Ok(Permit { turnstile: self.turnstile.clone(), units, granted_at }),
             Err(Denied::Cancelled) => Err(Stopped::Cancelled),
             Err(Denied::DeadlineExceeded) => Err(Stopped::DeadlineExceeded),
         }

@@ -13,7 +13,8 @@ use crate::client::FanOutClient;
 use crate::clock::Clock;
 use crate::cost::Cost;
 use crate::error::BuildError;
-use crate::fetch::Fetcher;
+use crate::exchange::Exchange;
+use crate::fetch::{Fetcher, Observer};
 use crate::limit::Limit;
 use crate::quota::MakeCost;
 use crate::rate::Rate;
@@ -48,6 +49,7 @@ pub struct Builder {
     keep_going: bool,
     retry: RetryPolicy,
     retry_budget: RetryBudget,
+    observer: Option<Box<Observer>>,
     resolve: Vec<(String, Vec<SocketAddr>)>,
     lookup: Option<Lookup>,
     root_certificates: Option<Vec<u8>>,
@@ -121,6 +123,7 @@ impl Builder {
             keep_going: false,
             retry: RetryPolicy::none(),
             retry_budget: RetryBudget::default(),
+            observer: None,
             resolve: Vec::new(),
             lookup: None,
             root_certificates: None,
@@ -318,6 +321,31 @@ impl Builder {
         self
     }
 
+    /// Shows each request on the wire to this closure, as it ended: first tries, retries, hops of redirects and
+    /// replays, once for each that had its token. Those that the end of the run cut off are among them; an id that
+    /// waited in vain for a token is not, nor is a request at whose answer another closure panicked. Defaults to none.
+    ///
+    /// It runs on the worker that made the request, on several workers at a time, and with nothing locked. It holds up
+    /// its worker, and the outcome that is about to be handed over; if a hop or a replay follows, also the id's permit.
+    /// So be quick: count, or send to a channel that has room. A panic ends the run, as one in any other closure.
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    /// use fanout::FanOutClient;
+    ///
+    /// static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
+    /// let client = FanOutClient::builder("https://api.example.com/users/{id}")
+    ///     .observe(|exchange| {
+    ///         CONNECTIONS.fetch_add(u64::from(!exchange.is_kept_alive), Ordering::Relaxed);
+    ///     })
+    ///     .build()?;
+    /// # Ok::<(), fanout::BuildError>(())
+    /// ```
+    pub fn observe(mut self, observer: impl Fn(&Exchange<'_>) + Send + Sync + 'static) -> Builder {
+        self.observer = Some(Box::new(observer));
+        self
+    }
+
     /// Uses these addresses for a host, in place of a look-up. The host may have a port (`"example.com:443"`), and is
     /// then meant on that port only; the ports of the addresses are the ones connected to, unless they are 0.
     pub fn resolve(
@@ -361,6 +389,7 @@ impl Builder {
             max_redirects: self.max_redirects,
             retry: self.retry,
             retry_budget: self.retry_budget,
+            observer: self.observer,
             quota,
             http,
         };

@@ -106,6 +106,7 @@ where
             }
         }
         let desk = Desk {
+            number: self.workers,
             call,
             ids: self.ids.clone(),
             messages: self.messages_in.clone(),

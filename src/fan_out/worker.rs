@@ -17,6 +17,8 @@ use super::{Call, Message};
 
 /// What the work on an id may use of its worker.
 pub(crate) struct Worker<'a> {
+    /// Which of the call's it is, from 0 on.
+    pub(crate) number: usize,
     /// Every wait obeys it.
     pub(crate) cancel: &'a CancelToken,
     /// Ties it to what it blocks in.
@@ -64,6 +66,7 @@ const SMALL: usize = 4 * 1024;
 
 /// What a worker works with.
 pub(super) struct Desk<'a, I, W: Work<I>> {
+    pub(super) number: usize,
     pub(super) call: &'a Call,
     pub(super) ids: Receiver<I>,
     pub(super) messages: Sender<Message<I>>,
@@ -96,7 +99,8 @@ impl<I, W: Work<I>> Desk<'_, I, W> {
             return;
         };
         let _watched = call.watchdog.watch(tether.clone());
-        let worker = Worker { cancel: &call.cancel, tether: &tether, watchdog: &call.watchdog };
+        let worker =
+            Worker { number: self.number, cancel: &call.cancel, tether: &tether, watchdog: &call.watchdog };
         while let Some(job) = self.next() {
             if call.is_ending() || self.finish(job, &worker).is_none() {
                 return;

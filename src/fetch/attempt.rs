@@ -8,6 +8,7 @@ use ureq::http::StatusCode;
 use crate::cancel::Stopped;
 use crate::error::{Error, ErrorKind, Sent};
 use crate::events::{Event, emit};
+use crate::exchange::Then;
 use crate::fan_out::Worker;
 use crate::outcome::{Response, Times};
 use crate::quota::{Answered, Denied, InFlight, Token};
@@ -16,6 +17,7 @@ use crate::retry::is_repeatable;
 use crate::transport::{Failure, Outgoing, Reply, Wire};
 
 use super::Fetcher;
+use super::seen::{Place, Seen};
 
 /// See the module's documentation. `'a` is the client's, `'w` the worker's.
 pub(super) struct Attempt<'a, 'w> {
@@ -29,6 +31,8 @@ pub(super) struct Attempt<'a, 'w> {
     pub(super) sent: Sent,
     /// What the last answer said of the server's limits.
     pub(super) answered: Answered,
+    /// Its last request, if there is one that has not been shown yet and somebody observes.
+    pub(super) seen: Option<Box<Seen>>,
 }
 
 /// What to do after an exchange.
@@ -62,6 +66,7 @@ impl<'a, 'w> Attempt<'a, 'w> {
             times: Times::starting_now(),
             sent: Sent::Never,
             answered: Answered::default(),
+            seen: None,
         }
     }
 
@@ -103,13 +108,42 @@ impl<'a, 'w> Attempt<'a, 'w> {
                 Err(denied) => return Err(self.denied(denied, since)),
             };
             self.times.waited += token.granted_at.saturating_duration_since(since);
+            if self.fetcher.observer.is_some() {
+                let place = Place {
+                    worker: self.worker.number,
+                    attempt: self.number,
+                    hop: hops,
+                    is_replay: connection == Connection::Fresh,
+                    waiting_since: since,
+                };
+                self.seen = Some(Seen::beginning(&place, in_flight, &token, self.now()));
+            }
             let request = hop.as_ref().unwrap_or(request);
-            match self.exchange(request, token, connection, &mut hops)? {
-                Next::Done(response) => return Ok(response),
-                Next::Replay => connection = Connection::Fresh,
-                Next::Hop(next) => (hop, connection) = (Some(next), Connection::Any),
+            match self.exchange(request, token, connection, &mut hops) {
+                Ok(Next::Done(response)) => return Ok(response),
+                Ok(Next::Replay) => {
+                    connection = Connection::Fresh;
+                    self.show(Then::Replay);
+                }
+                Ok(Next::Hop(next)) => {
+                    (hop, connection) = (Some(next), Connection::Any);
+                    self.show(Then::Redirect);
+                }
+                Err(error) => {
+                    if let Some(seen) = &mut self.seen {
+                        seen.failed(&error);
+                    }
+                    return Err(error);
+                }
             }
             since = self.now();
+        }
+    }
+
+    /// Shows the request that was made last, if somebody observes.
+    fn show(&mut self, then: Then) {
+        if let Some((seen, observer)) = self.seen.take().zip(self.fetcher.observer.as_deref()) {
+            seen.show(observer, self.id, then);
         }
     }
 
@@ -178,12 +212,16 @@ impl<'a, 'w> Attempt<'a, 'w> {
             call_deadline: self.worker.cancel.deadline(),
             wanted: &accept,
             fresh: connection == Connection::Fresh,
+            measured: self.seen.as_deref().map(|seen| &seen.measured),
         };
         let Prepared { method, uri, headers, body } = request;
         let start = Instant::now();
         let result = self.fetcher.http.exchange(Outgoing { method, uri, headers, body }, &wire);
         self.times.latency += start.elapsed();
         self.answered = self.told(token, &result);
+        if let Some(seen) = &mut self.seen {
+            seen.ended(&result, self.answered.pause.take());
+        }
         match result {
             Ok(Reply { status, headers, body: Some(body), .. }) => {
                 Ok(Next::Done(Response { status, headers, body }))

@@ -6,11 +6,13 @@
 
 mod attempt;
 mod logged;
+mod seen;
 
 use std::fmt::Display;
 use std::time::Instant;
 
 use crate::error::{Error, ErrorKind, GaveUp};
+use crate::exchange::{Exchange, Then};
 use crate::fan_out::{Job, Step, Work, Worker};
 use crate::outcome::Outcome;
 use crate::quota::{Answered, Quota, Told};
@@ -21,6 +23,9 @@ use crate::transport::HttpClient;
 use attempt::Attempt;
 use logged::Logged;
 
+/// Is shown each request: see [`Builder::observe`](crate::Builder::observe).
+pub(crate) type Observer = dyn Fn(&Exchange<'_>) + Send + Sync;
+
 /// Everything that it takes to fetch an id, whichever.
 pub(crate) struct Fetcher {
     pub(crate) source: RequestSource,
@@ -28,6 +33,7 @@ pub(crate) struct Fetcher {
     pub(crate) max_redirects: u32,
     pub(crate) retry: RetryPolicy,
     pub(crate) retry_budget: RetryBudget,
+    pub(crate) observer: Option<Box<Observer>>,
     pub(crate) quota: Quota,
     pub(crate) http: HttpClient,
 }
@@ -74,7 +80,7 @@ impl<'a, I: Display> Work<I> for Run<'a> {
         tries.number += 1;
         let mut attempt = Attempt::new(self.fetcher, &text, tries.number, worker);
         let (result, in_flight) = attempt.run(&mut tries.request);
-        let Attempt { times, sent, answered, .. } = attempt;
+        let Attempt { times, sent, answered, seen, .. } = attempt;
         let number = tries.number;
         let result = result.map_err(|error| error.about(&text, number).sent_at_least(sent));
         let (step, logged) = match result.map_err(|error| self.retry(error, &tries, &answered, worker)) {
@@ -91,8 +97,16 @@ impl<'a, I: Display> Work<I> for Run<'a> {
                 (Step::Settled(Outcome { id, attempt: number, result, times, earlier }), logged)
             }
         };
+        let observed = seen.zip(self.fetcher.observer.as_deref());
+        let then = match &step {
+            Step::Again(_, due) => Then::Retry(*due),
+            Step::Settled(_) => Then::End,
+        };
         let afterwards = move || {
             drop(in_flight);
+            if let Some((seen, observer)) = observed {
+                seen.show(observer, &text, then);
+            }
             logged.emit(&text, number, times);
         };
         (step, afterwards)

@@ -52,12 +52,20 @@ pub(crate) struct Settings {
 }
 
 /// The right to have one request in flight. Every request still needs its token.
-pub(crate) struct InFlight(#[expect(dead_code, reason = "held for its drop")] Permit);
+pub(crate) struct InFlight(Permit);
+
+impl InFlight {
+    pub(crate) fn since(&self) -> Instant {
+        self.0.granted_at
+    }
+}
 
 /// The right to send one request, now.
 #[derive(Debug)]
 pub(crate) struct Token {
     pub(crate) granted_at: Instant,
+    /// How many of each limit it is.
+    pub(crate) cost: Cost,
     /// With which the controller knows it again.
     ticket: Option<Ticket>,
 }
@@ -96,7 +104,7 @@ impl Quota {
         let cost = self.settings.cost.as_ref().map_or(Cost::ONE, |cost| cost(id));
         let Some(adaptive) = &self.adaptive else {
             let granted_at = self.limiter.acquire_cost(cancel, cost).map_err(|error| self.denied(error))?;
-            return Ok(Token { granted_at, ticket: None });
+            return Ok(Token { granted_at, cost, ticket: None });
         };
         cancel.check_flag().map_err(Denied::Stopped)?;
         let is_over = cancel.deadline().is_some_and(|deadline| deadline <= self.clock().now());
@@ -105,7 +113,7 @@ impl Quota {
             Some(granted_at) => (granted_at, false),
             None => (self.limiter.acquire_cost(cancel, cost).map_err(|error| self.denied(error))?, true),
         };
-        Ok(Token { granted_at, ticket: Some(adaptive.lock().sent(held_back)) })
+        Ok(Token { granted_at, cost, ticket: Some(adaptive.lock().sent(held_back)) })
     }
 
     /// No answer came to a request that had its token.
@@ -204,7 +212,7 @@ mod tests {
         let clock = Clock::manual();
         let quota = adaptive(Rate::per_second(1), &clock);
         let told = |seconds: &'static str| {
-            let token = Token { granted_at: clock.now(), ticket: None };
+            let token = Token { granted_at: clock.now(), cost: Cost::ONE, ticket: None };
             let headers = HeaderMap::from_iter([("retry-after".parse().unwrap(), seconds.parse().unwrap())]);
             quota.answered(token, "7", StatusCode::TOO_MANY_REQUESTS, &headers, b"");
             quota.limiter().paused_until().unwrap()
@@ -223,7 +231,7 @@ mod tests {
         let quota = adaptive(Rate::per_second(1_000), &clock);
         let answered = |status: u16| {
             let ticket = quota.adaptive.as_ref().map(|adaptive| adaptive.lock().sent(true));
-            let token = Token { granted_at: clock.now(), ticket };
+            let token = Token { granted_at: clock.now(), cost: Cost::ONE, ticket };
             quota.answered(token, "7", StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), b"");
             quota.limiter().rate()
         };

@@ -29,6 +29,8 @@ pub(crate) struct Answered {
     pub(crate) throttled: bool,
     /// Not before then.
     pub(crate) told: Option<Told>,
+    /// The client's pause, if it has begun one or extended it.
+    pub(crate) pause: Option<Told>,
 }
 
 impl Quota {
@@ -56,7 +58,7 @@ impl Quota {
         );
         let throttled = advice.throttled.is_some();
         if !self.settings.obey_server {
-            return Answered { throttled, told: None };
+            return Answered { throttled, ..Answered::default() };
         }
         // Each of the others on the wire will take one more from the window. Who stands in line for a token will not,
         // once it is closed; but with a permit and not in line yet, one may be about to get a token.
@@ -64,17 +66,19 @@ impl Quota {
             let others = u64::from(self.permits.held().saturating_sub(1)).saturating_sub(in_line as u64);
             advice.pause_before_refusal(others.max(self.settings.reserve))
         };
+        let mut pause = None;
         if advice.pause.is_some() || soon(0).is_some() {
             let latest = |in_line| {
                 let pauses = advice.pause.clone().into_iter().chain(soon(in_line));
                 pauses.max_by_key(|pause| pause.until).as_ref().map(Told::of)
             };
-            self.pause(id, status, latest, came_at);
+            pause = self.pause(id, status, latest, came_at);
         }
-        Answered { throttled, told: advice.pause.as_ref().map(Told::of) }
+        Answered { throttled, told: advice.pause.as_ref().map(Told::of), pause }
     }
 
-    /// Pauses for as long as `told` says, if there is need, given how many stand in line for a token.
+    /// Pauses for as long as `told` says, if there is need, given how many stand in line for a token. Returns what was
+    /// told if it does.
     ///
     /// Lock order: what was told, the limiter, the permits.
     fn pause(
@@ -83,7 +87,7 @@ impl Quota {
         status: StatusCode,
         told: impl FnOnce(usize) -> Option<Told>,
         now: Instant,
-    ) {
+    ) -> Option<Told> {
         let mut in_force = self.told.lock();
         let mut begun = None;
         self.limiter.pause_if(|in_line| {
@@ -95,10 +99,11 @@ impl Quota {
             Some(in_force.insert(told).until)
         });
         drop(in_force);
-        if let Some(Told { until, words }) = begun {
+        if let Some(Told { until, words }) = &begun {
             let pause = until.saturating_duration_since(now);
-            emit(&Event::Paused { user_id, status: status.as_u16(), pause, told_by: &words });
+            emit(&Event::Paused { user_id, status: status.as_u16(), pause, told_by: words });
         }
+        begun
     }
 
     /// The words to a pause that was in force; it may have been extended since, or be one that nobody but the user has
@@ -112,6 +117,11 @@ impl Quota {
 impl Told {
     fn of(pause: &Pause) -> Told {
         Told { until: pause.until, words: pause.told_by.to_string() }
+    }
+
+    /// `retry-after: 3600`
+    pub(crate) fn words(&self) -> &str {
+        &self.words
     }
 
     /// `a pause of 3600 s (retry-after: 3600)`, in whole seconds, rounded up.

@@ -54,7 +54,7 @@ impl<C: Connector> LendingConnector<C> {
         let endpoint = Target::of(details.uri).map(Target::to_endpoint).ok_or(Error::ConnectionFailed)?;
         let transport = self.chain.connect(details, None)?.ok_or(Error::ConnectionFailed)?;
         let socket = current::with(|exchange| {
-            exchange.progress.phase = Phase::Sending;
+            exchange.enter(Phase::Sending);
             exchange.opened.take()
         })?;
         let socket = socket.ok_or(Error::ConnectionFailed)?;
@@ -87,7 +87,7 @@ impl Transport for Lent {
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         current::with(|exchange| {
-            exchange.progress.phase = Phase::Sending;
+            exchange.enter(Phase::Sending);
             exchange.progress.sent = Sent::Maybe;
         })?;
         let sent = self.connection.transport.transmit_output(amount, timeout);
@@ -98,7 +98,7 @@ impl Transport for Lent {
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         current::with(|exchange| {
             if exchange.progress.phase != Phase::Reading {
-                exchange.progress.phase = Phase::Waiting;
+                exchange.enter(Phase::Waiting);
             }
         })?;
         let came = self.connection.transport.await_input(timeout);

@@ -15,6 +15,7 @@ use crate::error::Sent;
 use crate::tether::{Cut, Tether};
 
 use super::idle::Connection;
+use super::stopwatch::Stopwatch;
 
 thread_local! {
     static CURRENT: RefCell<Option<Exchange>> = const { RefCell::new(None) };
@@ -34,6 +35,8 @@ pub(super) struct Exchange {
     /// When the exchange is to be cut once it is.
     pub(super) deadline: Option<(Instant, Cut)>,
     pub(super) progress: Progress,
+    /// Runs if anybody wants to know.
+    pub(super) watch: Option<Stopwatch>,
     /// Only what has arrived may be read: a read that would wait fails instead.
     pub(super) no_wait: bool,
     /// ureq has let go of the connection: it will read no more.
@@ -95,8 +98,17 @@ impl Exchange {
             connect_by,
             deadline,
             progress,
+            watch: None,
             no_wait: false,
             let_go: false,
+        }
+    }
+
+    /// The worker goes on to this.
+    pub(super) fn enter(&mut self, phase: Phase) {
+        self.progress.phase = phase;
+        if let Some(watch) = &mut self.watch {
+            watch.enter(phase);
         }
     }
 }
@@ -126,19 +138,20 @@ pub(super) struct Ended {
     pub(super) cut: Option<Cut>,
     /// What may carry another one, unless this one was cut.
     pub(super) kept: Option<Connection>,
+    pub(super) watch: Option<Stopwatch>,
 }
 
 impl Guard {
     /// Ends the exchange: from here on nothing cuts it.
     pub(super) fn end(self) -> Ended {
-        let none = Ended { progress: Progress::default(), cut: None, kept: None };
+        let none = Ended { progress: Progress::default(), cut: None, kept: None, watch: None };
         leave().unwrap_or(none)
     }
 }
 
 fn leave() -> Option<Ended> {
-    let Exchange { tether, progress, kept, .. } = CURRENT.try_with(RefCell::take).ok()??;
-    Some(Ended { progress, cut: tether.end().err(), kept })
+    let Exchange { tether, progress, kept, watch, .. } = CURRENT.try_with(RefCell::take).ok()??;
+    Some(Ended { progress, cut: tether.end().err(), kept, watch })
 }
 
 impl Drop for Guard {

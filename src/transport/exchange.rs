@@ -22,6 +22,7 @@ use crate::tether::{Cut, Line};
 
 use super::current::{self, Ended, Exchange, Over, Phase};
 use super::failure::{Failure, Head, Limits};
+use super::stopwatch::Stopwatch;
 use super::target::Target;
 use super::{HttpClient, MAX_HEAD, Outgoing, Reply, Wire};
 
@@ -50,7 +51,9 @@ impl HttpClient {
             None => earlier(deadline, connect_by.map(|at| (at, Cut::ConnectTimedOut))),
         };
 
-        let guard = current::enter(Exchange::new(on.tether.clone(), ready, connect_by, deadline));
+        let mut exchange = Exchange::new(on.tether.clone(), ready, connect_by, deadline);
+        exchange.watch = on.measured.map(|_| Stopwatch::start(exchange.progress.phase, start));
+        let guard = current::enter(exchange);
         let received = match on.tether.begin(line, first) {
             Ok(()) => {
                 if let Some((at, _)) = first {
@@ -60,7 +63,10 @@ impl HttpClient {
             }
             Err(_) => Err((Over::Cut.into(), None)),
         };
-        let Ended { progress, cut, kept } = guard.end();
+        let Ended { progress, cut, kept, watch } = guard.end();
+        if let Some((watch, measured)) = watch.zip(on.measured) {
+            watch.stop(progress, measured);
+        }
         if let Some(cut) = cut {
             let head = match received {
                 Ok(reply) => Some(Box::new((reply.status, reply.headers))),
@@ -95,7 +101,7 @@ impl HttpClient {
         let (head, mut body) = response.into_parts();
         let (status, headers) = (head.status, head.headers);
         let reading = current::with(|exchange| {
-            exchange.progress.phase = Phase::Reading;
+            exchange.enter(Phase::Reading);
             exchange.progress.sent = Sent::Yes;
             exchange.let_go
         });

@@ -11,6 +11,7 @@
 //! | `exchange` | runs one request: deadlines, the connection, ureq, the body |
 //! | `failure` | says what went wrong: kind, text, source |
 //! | `current` | what the exchange and the transport beneath ureq tell each other |
+//! | `stopwatch` | how long an exchange is at what, for those who want to know |
 //! | `connector` | the outermost transport: looks for a cut after each read and write, keeps what may be used again |
 //! | `idle` | connections that wait for their next request |
 //! | `socket` | the innermost transport, and the connector that opens it |
@@ -33,10 +34,12 @@ mod names;
 #[cfg(any(test, not(target_os = "linux")))]
 mod portable;
 mod socket;
+mod stopwatch;
 mod target;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -58,6 +61,7 @@ pub(crate) use self::failure::Failure;
 use self::idle::Idle;
 use self::names::Names;
 use self::socket::SocketConnector;
+pub(crate) use self::stopwatch::Measured;
 
 /// The largest head of a response that is read, in bytes: 16 KiB.
 pub const MAX_HEAD: usize = 16 * 1024;
@@ -135,6 +139,8 @@ pub(crate) struct Wire<'a> {
     pub(crate) wanted: &'a dyn Fn(StatusCode) -> bool,
     /// Takes no idle connection, for a replay after one that was [stale](Failure::stale).
     pub(crate) fresh: bool,
+    /// Where to put down how long it was at what, if anybody wants to know.
+    pub(crate) measured: Option<&'a Cell<Measured>>,
 }
 
 /// What came back.

@@ -43,11 +43,11 @@ impl SocketConnector {
         let target =
             Target::of(details.uri).ok_or_else(|| Error::BadUri("no host to connect to".to_owned()))?;
         let (tether, by) = current::with(|exchange| {
-            exchange.progress.phase = Phase::LookingUp;
+            exchange.enter(Phase::LookingUp);
             (exchange.tether.clone(), exchange.connect_by)
         })?;
         let addresses = self.names.look_up(target.host, target.port, &tether)?;
-        current::with(|exchange| exchange.progress.phase = Phase::Connecting)?;
+        current::with(|exchange| exchange.enter(Phase::Connecting))?;
         let stream = dial::connect(&addresses, by, &tether, self.dial).inspect_err(|error| {
             if matches!(error, NotConnected::Connect { .. } | NotConnected::ConnectTimedOut) {
                 self.names.forget(target.host, target.port, &addresses);
@@ -55,7 +55,7 @@ impl SocketConnector {
         })?;
         let stream = self.set_up(stream, &tether)?;
         current::with(|exchange| {
-            exchange.progress.phase = if target.tls { Phase::ShakingHands } else { Phase::Sending };
+            exchange.enter(if target.tls { Phase::ShakingHands } else { Phase::Sending });
             exchange.opened = Some(stream.clone());
             postpone(exchange);
         })?;

@@ -61,6 +61,7 @@ impl Worker {
             call_deadline: self.call_deadline,
             wanted: &|status| status.is_success(),
             fresh: self.fresh,
+            measured: None,
         };
         client.exchange(request.into(), &wire)
     }

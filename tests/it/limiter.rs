@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use fanout::{AcquireError, CancelToken, Cost, ExceedsBurst, InvalidLimit, Limit, Rate, RateLimiter};
 use parking_lot::Mutex;
 
-use crate::support::{AT_ONCE, Call, HARDLY_EVER, spawn, until};
+use crate::support::{AT_ONCE, Call, HARDLY_EVER, check_every_window, spawn, until};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -40,23 +40,6 @@ fn line_up(limiter: &RateLimiter, cancel: &CancelToken, tokens: u32) -> Waiter {
 fn acquire_within(limiter: &RateLimiter, time: Duration) -> Waiter {
     let limiter = limiter.clone();
     spawn(move || limiter.acquire_by(&CancelToken::new(), Instant::now() + time))
-}
-
-/// The bound, exactly, over every window that begins and ends with a grant of one token.
-#[track_caller]
-fn check_every_window(mut grants: Vec<Instant>, rate: Rate, burst: u32) {
-    let (tokens, per) = rate.parts().unwrap();
-    grants.sort();
-    for (first, from) in grants.iter().enumerate() {
-        for (granted, to) in (1_u128..).zip(&grants[first..]) {
-            let excess = granted.saturating_sub(burst.into());
-            let window = to.duration_since(*from).as_nanos();
-            assert!(
-                excess * per.as_nanos() <= u128::from(tokens) * window,
-                "{granted} tokens in {window} ns, at {rate} with a burst of {burst}"
-            );
-        }
-    }
 }
 
 /// Takes tokens with so many threads, `each` times each, and tells when they were granted. Of the waits of

@@ -15,6 +15,7 @@ mod build;
 mod fail_fast;
 mod fetch;
 mod http;
+mod observe;
 mod panics;
 mod redirects;
 mod requests;

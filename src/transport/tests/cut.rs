@@ -319,6 +319,7 @@ fn cancelling_one_call_never_cuts_another() {
                 call_deadline: None,
                 wanted: &|_| true,
                 fresh: false,
+                measured: None,
             };
             match client.exchange((&request).into(), &wire) {
                 Ok(reply) => assert_eq!(reply.body.unwrap(), b"ok"),

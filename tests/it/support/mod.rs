@@ -17,7 +17,7 @@ pub(crate) use server::{Request, Server};
 pub(crate) use tls::Tls;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use fanout::{Builder, CancelToken, Error, FanOutClient, Outcome, Rate, Response, RetryPolicy};
@@ -111,6 +111,23 @@ pub(crate) fn text(body: Vec<u8>) -> String {
 /// How many tokens the client's limiter has left. Takes them.
 pub(crate) fn tokens_left(client: &FanOutClient) -> usize {
     std::iter::repeat_with(|| client.limiter().try_acquire()).take_while(|taken| *taken).take(10_000).count()
+}
+
+/// The bound, exactly, over every window that begins and ends with a grant of one token.
+#[track_caller]
+pub(crate) fn check_every_window(mut grants: Vec<Instant>, rate: Rate, burst: u32) {
+    let (tokens, per) = rate.parts().unwrap();
+    grants.sort();
+    for (first, from) in grants.iter().enumerate() {
+        for (granted, to) in (1_u128..).zip(&grants[first..]) {
+            let excess = granted.saturating_sub(burst.into());
+            let window = to.duration_since(*from).as_nanos();
+            assert!(
+                excess * per.as_nanos() <= u128::from(tokens) * window,
+                "{granted} tokens in {window} ns, at {rate} with a burst of {burst}"
+            );
+        }
+    }
 }
 
 /// A channel whose receiver does not wait for ever: [`Gate::pass`].
