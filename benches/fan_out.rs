@@ -1,6 +1,9 @@
-//! A whole run against a server on loopback, beside bare sockets: what do the limiter and the way to the caller cost?
+//! A whole run against a server on loopback, beside bare sockets: what do the limiter, the way to the caller, and being
+//! observed cost?
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use criterion::Criterion;
 use fanout::{CancelToken, Error, FanOutClient, Outcome, Rate};
@@ -22,28 +25,35 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     lines.bench("reference: bare sockets, 8 threads", || {
         on_threads(&mut sockets, IDS, |socket, id| socket.fetch(id));
     });
-    let client = |rate| {
+    let builder = |rate| {
         let client = FanOutClient::builder(format!("http://{}/{{id}}", server.address));
-        client.max_in_flight(IN_FLIGHT).rate(rate).burst(1_000_000).build().unwrap()
+        client.max_in_flight(IN_FLIGHT).rate(rate).burst(1_000_000)
     };
     let cancel = &cancel;
     for (name, rate) in [("no limit", Rate::UNLIMITED), ("10⁹ a second", Rate::per_second(1_000_000_000))] {
-        let client = client(rate);
+        let client = builder(rate).build().unwrap();
         lines.bench(format!("fetch_all, {name}"), move || {
             let bodies: HashMap<usize, Vec<u8>> = client.fetch_all(cancel, 0..IDS).unwrap();
             assert!(bodies.len() == IDS && bodies.iter().all(|(id, body)| is_body(*id, body)));
         });
     }
-    let client = client(Rate::UNLIMITED);
-    lines.bench("fetch_each, no limit", move || {
-        let mut fetched = 0;
-        let each = |outcome: Outcome<usize>| {
-            assert!(is_body(outcome.id, &outcome.result?.body));
-            fetched += 1;
-            Ok::<(), Error>(())
-        };
-        client.fetch_each(cancel, 0..IDS, each).unwrap();
-        assert_eq!(fetched, IDS);
-    });
+    let seen = Arc::new(AtomicUsize::new(0));
+    let counted = seen.clone();
+    let observed = builder(Rate::UNLIMITED).observe(move |_| _ = counted.fetch_add(1, Ordering::Relaxed));
+    let unobserved = builder(Rate::UNLIMITED);
+    for (name, client) in [("fetch_each, no limit", unobserved), ("fetch_each, observed", observed)] {
+        let client = client.build().unwrap();
+        lines.bench(name, move || {
+            let mut fetched = 0;
+            let each = |outcome: Outcome<usize>| {
+                assert!(is_body(outcome.id, &outcome.result?.body));
+                fetched += 1;
+                Ok::<(), Error>(())
+            };
+            client.fetch_each(cancel, 0..IDS, each).unwrap();
+            assert_eq!(fetched, IDS);
+        });
+    }
     lines.finish();
+    assert_eq!(seen.load(Ordering::Relaxed) % IDS, 0, "all of them were seen, each time");
 }

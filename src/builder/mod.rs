@@ -326,8 +326,9 @@ impl Builder {
     /// waited in vain for a token is not, nor is a request at whose answer another closure panicked. Defaults to none.
     ///
     /// It runs on the worker that made the request, on several workers at a time, and with nothing locked. It holds up
-    /// its worker, and the outcome that is about to be handed over; if a hop or a replay follows, also the id's permit.
-    /// So be quick: count, or send to a channel that has room. A panic ends the run, as one in any other closure.
+    /// its worker, and so the outcome that is about to be handed over, or the end of the run; if a hop or a replay
+    /// follows, also the id's permit. So be quick: count, or send to a channel that has room. A panic ends the run, as
+    /// one in any other closure.
     ///
     /// ```
     /// use std::sync::atomic::{AtomicU64, Ordering};
