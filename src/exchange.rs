@@ -82,16 +82,18 @@ pub struct Exchange<'a> {
 pub enum Then {
     /// Nothing: with it, its id has been fetched or has failed, or the run has ended.
     End,
-    /// The redirect is followed.
+    /// The redirect is followed, as soon as there is a token for it.
     Redirect,
-    /// The connection that had been kept alive was dead. The same request is sent once more, on a fresh one.
+    /// The connection that had been kept alive was dead. As soon as there is a token for it, the same request is sent
+    /// once more, on a fresh one.
     Replay,
     /// The id is tried again: not before this instant, by the client's clock, and not if the run ends before.
     Retry(Instant),
 }
 
 /// A pause of the whole client for which a server asks, or which it would ask for soon: see
-/// [`Builder::obey_server`](crate::Builder::obey_server).
+/// [`Builder::obey_server`](crate::Builder::obey_server). It begins when the answer has come. A pause of the program's
+/// own, by [`pause_until`](crate::RateLimiter::pause_until), is not shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Pause<'a> {
