@@ -12,7 +12,7 @@ use crate::cli::DemoArgs;
 use crate::exit::{Exit, UsageError};
 use crate::failure::Place;
 use crate::ids::{Ids, Ranges};
-use crate::outbox::{Outbox, under_way};
+use crate::outbox::{Outbox, UnderWay};
 use crate::picture::{fullest_window, picture};
 use crate::progress::Style;
 use crate::quota::Quota;
@@ -54,7 +54,7 @@ pub(crate) fn demo(args: &DemoArgs, screen: &Screen) -> Result<Exit, UsageError>
         place: Place::of(&server.url(), Method::GET),
         progress: Style::choose(args.progress, false),
     };
-    let outbox = Arc::new(Outbox::new(under_way(MAX_IN_FLIGHT, false)));
+    let outbox = Arc::new(Outbox::new(UnderWay::new(MAX_IN_FLIGHT, false)));
     let ended = run.go(&CancelToken::new(), &outbox, screen, |_, _| None).map_err(cannot)?;
     Ok(tell(args, &ended, &server.stop(), quota, screen))
 }

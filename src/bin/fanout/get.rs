@@ -8,9 +8,8 @@ use fanout::CancelToken;
 
 use crate::exit::Exit;
 use crate::options::GetOptions;
-use crate::outbox::{AFTER_SIGNAL, Delivery, Outbox, Patience, under_way};
+use crate::outbox::{AFTER_SIGNAL, Delivery, Outbox, Patience, UnderWay};
 use crate::progress::Style;
-use crate::record::record;
 use crate::run::{Ended, Run};
 use crate::screen::Screen;
 use crate::summary::summary;
@@ -24,14 +23,16 @@ pub(crate) fn get(options: GetOptions, screen: &Screen) -> Exit {
 }
 
 fn fetch(options: GetOptions, screen: &Screen) -> io::Result<Exit> {
-    let (name, is_regular) = (options.output.name.clone(), options.output.is_regular);
+    let (name, is_regular, form) =
+        (options.output.name.clone(), options.output.is_regular, options.output.form);
     if options.output.is_lost && !options.talk.quiet {
         screen
             .say("warning: standard output is closed (or /dev/null, open for reading too): records are lost");
     }
     let progress = Style::choose(options.progress, options.output.is_terminal);
     let cancel = token(options.deadline);
-    let outbox = Arc::new(Outbox::new(under_way(options.max_in_flight, options.retries)));
+    let under_way = UnderWay::new(options.max_in_flight, options.retries);
+    let outbox = Arc::new(if options.ordered { Outbox::in_order(under_way) } else { Outbox::new(under_way) });
     options.output.start(outbox.clone(), {
         let cancel = cancel.clone();
         move || cancel.cancel()
@@ -45,7 +46,13 @@ fn fetch(options: GetOptions, screen: &Screen) -> io::Result<Exit> {
         place: options.place,
         progress,
     };
-    let ended = run.go(&cancel, &outbox, screen, |outcome, place| Some(record(outcome, place)))?;
+    let ended = run.go(&cancel, &outbox, screen, |outcome, place| {
+        if let (Err(error), false) = (&outcome.result, form.lines) {
+            // Where there are no records, this is all that is told of it.
+            screen.say(format_args!("error: {}", place.told(error)));
+        }
+        form.record(outcome, place)
+    })?;
     // Now, and not when the last record has found its reader.
     if let Some(failure) = &ended.failure {
         screen.say(format_args!("error: {failure}"));
@@ -62,11 +69,11 @@ fn fetch(options: GetOptions, screen: &Screen) -> io::Result<Exit> {
 /// Tells what became of the records and of the run, and what follows.
 fn sum_up(ended: &Ended, delivery: &Delivery, output: &str, quiet: bool, screen: &Screen) -> Exit {
     // `| head -1`: whoever read the output has had enough, and does not want to hear about it.
-    let is_closed = matches!(&delivery.failure, Some(error) if error.kind() == io::ErrorKind::BrokenPipe);
+    let is_closed = matches!(&delivery.failure, Some(failure) if failure.is_closed());
     let signal = ended.caught.signal();
     if !is_closed {
-        if let Some(error) = &delivery.failure {
-            screen.say(format_args!("error: cannot write to {output}: {error}"));
+        if let Some(failure) = &delivery.failure {
+            screen.say(format_args!("error: {failure}"));
         }
         if !quiet {
             for line in summary(ended, signal) {

@@ -22,6 +22,7 @@ mod output;
 mod picture;
 mod quota;
 mod record;
+mod resume;
 mod streams;
 
 mod exit;

@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use fanout::{FanOutClient, MAX_IN_FLIGHT};
 
-use crate::cli::{GetArgs, ProgressWhen, TalkArgs};
+use crate::cli::{GetArgs, OutputArgs, ProgressWhen, TalkArgs};
 use crate::exit::UsageError;
 use crate::failure::Place;
 use crate::ids::{Ids, Ranges};
 use crate::limits::Limits;
-use crate::output::Output;
+use crate::output::{Opening, Output};
 use crate::quota::Quota;
+use crate::resume::Fetched;
 use crate::streams::{self, FileId};
 use crate::values::{duration, rate, whole};
 
@@ -28,6 +29,8 @@ pub(crate) struct GetOptions {
     pub(crate) client: FanOutClient,
     pub(crate) ids: Ids,
     pub(crate) output: Output,
+    /// Records in the order of the ids.
+    pub(crate) ordered: bool,
     pub(crate) limits: Limits,
     pub(crate) max_in_flight: usize,
     /// Whether a failed id may be tried again.
@@ -40,7 +43,8 @@ pub(crate) struct GetOptions {
 }
 
 impl GetOptions {
-    /// Checks everything. The output is opened last, so that no mistake elsewhere empties a file.
+    /// Checks everything. The output is looked at, but opened last, so that no mistake elsewhere empties
+    /// a file.
     pub(crate) fn check(args: GetArgs) -> Result<GetOptions, UsageError> {
         let limits = limits::limits(&args.pace.limits)?;
         let max_in_flight =
@@ -50,20 +54,19 @@ impl GetOptions {
         let retry = client::retry_policy(&args.retry)?;
         let client = client::client(&args, &limits, max_in_flight, retry.clone())?;
         let mut ids = ids(&args)?;
-        let output_path = args.output.output.as_deref().filter(|path| *path != Path::new("-"));
-        refuse_input_as_output(&ids, output_path)?;
+        refuse_input_as_output(&ids, &args.output)?;
+        let mut fetched = Fetched::new(args.output.file().is_none(), ids.index());
+        let opening = Opening::look(&args.output, &mut fetched)?;
+        ids.without(fetched);
         ids.read_through(args.responses.keep_going)?;
         if let (Some(deadline), Some(total)) = (deadline, ids.total) {
             refuse_what_cannot_be_met(deadline, total, &limits)?;
         }
-        let output = match output_path {
-            Some(path) => Output::file(path, args.output.overwrite)?,
-            None => Output::standard()?,
-        };
         Ok(GetOptions {
             client,
             ids,
-            output,
+            output: opening.open()?,
+            ordered: args.output.ordered,
             limits,
             max_in_flight,
             retries: retry.retries() > 0,
@@ -102,8 +105,8 @@ fn ids(args: &GetArgs) -> Result<Ids, UsageError> {
 }
 
 /// As `cat` does, and before anything is read, written or emptied.
-fn refuse_input_as_output(ids: &Ids, output: Option<&Path>) -> Result<(), UsageError> {
-    let (shown, file) = match output {
+fn refuse_input_as_output(ids: &Ids, args: &OutputArgs) -> Result<(), UsageError> {
+    let (shown, file) = match args.file() {
         Some(path) => (format!("--output {}", path.display()), FileId::of_path(path)),
         None => ("standard output".to_owned(), streams::file_of_standard_output()),
     };

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use fanout::{CancelToken, Error, ErrorKind, FanOutClient, Outcome};
 
 use crate::failure::Place;
-use crate::ids::{Ids, Trouble};
+use crate::ids::{Ids, Numbered, Trouble};
 use crate::limits::Limits;
 use crate::outbox::Outbox;
 use crate::progress::{Counts, Progress, Style};
-
+use crate::record::Record;
 use crate::screen::Screen;
 use crate::signals::{self, Caught};
 
@@ -40,6 +40,8 @@ pub(crate) struct Ended {
     /// Requests that were on the wire when a signal came.
     pub(crate) cut_off: usize,
     pub(crate) total: Option<u128>,
+    /// Ids that an earlier run had fetched.
+    pub(crate) there_already: u64,
     pub(crate) limits: Limits,
     pub(crate) elapsed: Duration,
 }
@@ -59,7 +61,7 @@ impl Run {
         cancel: &CancelToken,
         outbox: &Arc<Outbox>,
         screen: &Screen,
-        record: impl Fn(&Outcome<String>, &Place) -> Option<Vec<u8>>,
+        record: impl Fn(Outcome<Numbered>, &Place) -> Option<Record>,
     ) -> io::Result<Ended> {
         let Run { client, ids, limits, max_in_flight, keep_going, place, progress } = self;
         let cut_off = Arc::new(OnceLock::new());
@@ -76,7 +78,7 @@ impl Run {
         })?;
         let tally = Arc::new(Tally::default());
         let broken_input = Arc::new(OnceLock::new());
-        let total = ids.total;
+        let (total, there_already) = (ids.total, ids.there_already.clone());
         let ids = ids.feed(max_in_flight, outbox.clone(), {
             let (cancel, broken_input) = (cancel.clone(), broken_input.clone());
             let (tally, screen) = (tally.clone(), screen.clone());
@@ -102,7 +104,7 @@ impl Run {
         let started = Instant::now();
         let result: Result<(), Error> = client.fetch_each_received(cancel, &ids, |outcome| {
             tally.count(&outcome);
-            outbox.settle(record(&outcome, &place));
+            outbox.settle(outcome.id.number, record(outcome, &place));
             Ok(())
         });
         let elapsed = started.elapsed();
@@ -120,6 +122,7 @@ impl Run {
             retries: tally.retries.load(Ordering::Relaxed),
             cut_off: cut_off.get().copied().unwrap_or(0),
             total,
+            there_already: there_already.load(Ordering::Relaxed),
             limits,
             elapsed,
         })
@@ -127,7 +130,7 @@ impl Run {
 }
 
 impl Tally {
-    fn count(&self, outcome: &Outcome<String>) {
+    fn count(&self, outcome: &Outcome<Numbered>) {
         let counter = if outcome.result.is_ok() { &self.fetched } else { &self.failed };
         // ORDERING: numbers to show; nothing else is read by them.
         counter.fetch_add(1, Ordering::Relaxed);

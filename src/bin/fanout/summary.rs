@@ -22,6 +22,9 @@ pub(crate) fn summary(ended: &Ended, signal: Option<i32>) -> Vec<String> {
         1 => first += ", 1 retry",
         retries => first += &format!(", {retries} retries"),
     }
+    if ended.there_already > 0 {
+        first += &format!(", {} there already", ended.there_already);
+    }
     if ended.cut_off > 0 {
         first += &format!(", {} cut off", ended.cut_off);
     }

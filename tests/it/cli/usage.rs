@@ -120,7 +120,7 @@ fn mistakes_are_named_and_nothing_is_sent() {
             &["--ids", "1", "--input", "x", url],
             "the argument '--ids <SPEC>' cannot be used with '--input <FILE>'",
         ),
-        (&["--ids", "1", "--overwrite", url], "the following required arguments were not provided"),
+        (&["--ids", "1", "--overwrite", url], "--overwrite: wants --output FILE or --output-dir DIR"),
         (&["--ids", "1", "--nonsense", url], "unexpected argument '--nonsense'"),
         (&["--ids", "1"], "the following required arguments were not provided"),
         (&["-q", "-v", "--ids", "1", url], "the argument '--quiet' cannot be used with '--verbose...'"),

@@ -1,6 +1,6 @@
 //! The options about what comes out: records, and what is said on standard error.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
@@ -9,16 +9,64 @@ use clap::{Args, ValueEnum};
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
     /// Write the records to FILE instead of standard output ('-'); one that is not empty is refused
+    ///
+    /// Each record is appended whole. When the disk is full, the last one is cut off again, and the run ends. No other
+    /// fanout can write to FILE meanwhile. What was written outlives the process, however that ends, but not always a
+    /// power failure: nothing waits for the disk.
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
-    /// Empty the file of --output first, if it is not
-    #[arg(long, requires = "output")]
+    /// Write each body to a file of its own in DIR; a folder that is not empty is refused
+    ///
+    /// The name of a file is its id, percent-encoded but for letters, digits, '-', '.', '_' and '~'. A dot at the
+    /// beginning or the end is encoded as well, and so is the first letter of a name that Windows keeps for a device
+    /// (CON). A name of more than 255 bytes ends with '=' and a hash. Where a file system takes 'a' and 'A' for the
+    /// same, two such ids have one file, which holds what came last. A file is written under another name and renamed:
+    /// one that has its name is whole. DIR is made if it is not there, but none above it.
+    ///
+    /// There are no records then, and an id that failed is told on standard error. With --output as well, there are
+    /// some, with "file" in the place of "body".
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output_dir: Option<PathBuf>,
+
+    /// Go on where an earlier run with this output ended: ids that it fetched are not fetched again
+    ///
+    /// What was fetched is read from FILE of --output, or from the names in DIR of --output-dir; of both, from FILE.
+    /// Ids that failed are fetched again, and their old records stay. What a crash has left of a last record is cut
+    /// off. The ids may come in another order, and with others among them. A FILE that holds anything else is refused.
+    /// It takes up to 32 bytes of memory for each id that was fetched.
+    #[arg(long, conflicts_with = "overwrite")]
+    pub(crate) resume: bool,
+
+    /// Empty the file of --output first, if it is not; replace files in the folder of --output-dir
+    #[arg(long)]
     pub(crate) overwrite: bool,
+
+    /// Write the records in the order of the ids
+    ///
+    /// A record waits for those before it, in memory. Until the first id of those that wait has come to its end, retries
+    /// and all, no id is begun that lies 10,000 ids behind it, nor any while 4 MiB of records wait. When the run ends
+    /// early, what is there is written in order, without the ids that are missing.
+    #[arg(long)]
+    pub(crate) ordered: bool,
+
+    /// Put the headers of the response into the record of a success, before the body
+    ///
+    /// As in "headers":{"content-type":["text/html"],"set-cookie":["a=1","b=2"]}: names in lower case, and a list of
+    /// values for each, since a header may come again. A value that is not UTF-8 is read as ISO 8859-1.
+    #[arg(long)]
+    pub(crate) include_headers: bool,
 
     /// Show the progress on standard error (auto: if it is a terminal without the records)
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub(crate) progress: ProgressWhen,
+}
+
+impl OutputArgs {
+    /// The file of the records, if it is not standard output.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.output.as_deref().filter(|path| *path != Path::new("-"))
+    }
 }
 
 /// How much is said on standard error.

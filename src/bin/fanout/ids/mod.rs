@@ -5,6 +5,7 @@
 //! end is gone), or with the process.
 
 mod lines;
+mod numbered;
 mod ranges;
 mod seen;
 
@@ -12,24 +13,32 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use crossbeam_channel::{Receiver, bounded};
 
 use crate::exit::UsageError;
 use crate::outbox::Outbox;
+use crate::resume::Fetched;
 use crate::streams::{self, FileId, Standard};
 use lines::Lines;
-pub(crate) use lines::Trouble;
-use seen::Seen;
 
-pub(crate) use ranges::Ranges;
+pub(crate) use lines::Trouble;
+pub(crate) use numbered::Numbered;
+pub(crate) use ranges::{Index, Ranges};
+pub(crate) use seen::Seen;
 
 /// Where the ids come from, and whether each is taken only once.
 pub(crate) struct Ids {
     source: Source,
     deduplicate: bool,
-    /// How many there are, where it is known.
+    /// Those that an earlier run has fetched.
+    fetched: Option<Fetched>,
+    /// How many of these there are among those of the source: where `total` is known, all of them; otherwise those that
+    /// have come so far.
+    pub(crate) there_already: Arc<AtomicU64>,
+    /// How many there are to be fetched, where it is known.
     pub(crate) total: Option<u128>,
 }
 
@@ -52,7 +61,11 @@ struct Input {
 impl Ids {
     pub(crate) fn from_ranges(ranges: Ranges, deduplicate: bool) -> Ids {
         let ranges = if deduplicate { ranges.without_duplicates() } else { ranges };
-        Ids { total: Some(ranges.count()), source: Source::Ranges(ranges), deduplicate: false }
+        Ids { total: Some(ranges.count()), ..Ids::new(Source::Ranges(ranges), false) }
+    }
+
+    fn new(source: Source, deduplicate: bool) -> Ids {
+        Ids { source, deduplicate, fetched: None, there_already: Arc::default(), total: None }
     }
 
     pub(crate) fn from_standard_input(deduplicate: bool) -> Result<Ids, UsageError> {
@@ -86,7 +99,7 @@ impl Ids {
         let id = FileId::of_open(&file, path);
         let rereadable = id.is_some() && path.is_some();
         let source = Source::Lines(Input { file, id, name: name.to_owned(), rereadable });
-        Ok(Ids { source, deduplicate, total: None })
+        Ok(Ids::new(source, deduplicate))
     }
 
     /// The file that they come from, and what it is called; nothing if it is no regular file.
@@ -95,6 +108,23 @@ impl Ids {
             Source::Lines(Input { id: Some(id), name, .. }) => Some((id, name)),
             _ => None,
         }
+    }
+
+    /// The ranges that they come from, to look ids up in them.
+    pub(crate) fn index(&self) -> Option<Index> {
+        match &self.source {
+            Source::Ranges(ranges) => Some(Index::new(ranges)),
+            Source::Lines(_) => None,
+        }
+    }
+
+    /// Leaves out what was fetched before. Their [`index`](Ids::index) has told how many of a range's ids that are.
+    pub(crate) fn without(&mut self, fetched: Fetched) {
+        if let Some(total) = &mut self.total {
+            *total = total.saturating_sub(fetched.of_ranges);
+            self.there_already = Arc::new(AtomicU64::new(fetched.of_ranges.try_into().unwrap_or(u64::MAX)));
+        }
+        self.fetched = Some(fetched).filter(|fetched| !fetched.is_empty());
     }
 
     /// Reads a file of `--input` through, if it can be read twice: so that a bad line is refused before
@@ -106,8 +136,9 @@ impl Ids {
         };
         let cannot = |error| cannot_read(&format!("--input {name}"), error);
         let lines = Lines::new(BufReader::new(&*file), name.clone());
-        let count = count(lines, self.deduplicate, keep_going);
-        self.total = Some(count.map_err(|error| UsageError::new(format!("--input {error}")))?);
+        let count = count(lines, self.deduplicate, self.fetched.as_ref(), keep_going);
+        let (total, there) = count.map_err(|error| UsageError::new(format!("--input {error}")))?;
+        (self.total, self.there_already) = (Some(total), Arc::new(AtomicU64::new(there)));
         file.rewind().map_err(cannot)?;
         Ok(())
     }
@@ -119,10 +150,11 @@ impl Ids {
         ahead: usize,
         outbox: Arc<Outbox>,
         on_trouble: impl Fn(Trouble) -> bool + Send + 'static,
-    ) -> io::Result<Receiver<String>> {
+    ) -> io::Result<Receiver<Numbered>> {
         let (ids, receiver) = bounded(ahead);
         let feeder = move || {
             let mut seen = self.deduplicate.then(Seen::new);
+            let is_counted = self.total.is_some();
             for id in self.source.into_ids() {
                 let id = match id {
                     Ok(id) => id,
@@ -131,11 +163,18 @@ impl Ids {
                         false => return,
                     },
                 };
+                if self.fetched.as_ref().is_some_and(|fetched| fetched.contains(&id)) {
+                    if !is_counted {
+                        // ORDERING: a number to show; nothing else is read by it.
+                        self.there_already.fetch_add(1, Ordering::Relaxed);
+                    }
+                    continue;
+                }
                 if seen.as_mut().is_some_and(|seen| !seen.insert(&id)) {
                     continue;
                 }
-                outbox.admit();
-                if ids.send(id).is_err() {
+                let number = outbox.admit();
+                if ids.send(Numbered { number, id }).is_err() {
                     return; // the run has ended
                 }
             }
@@ -167,16 +206,22 @@ fn cannot_read(shown: &str, error: io::Error) -> UsageError {
     UsageError::new(format!("{shown}: cannot read it: {error}"))
 }
 
-/// How many ids there are. If the run is to go on behind them, lines that are none count as well, since they
-/// will be failures.
-fn count(mut lines: Lines<impl io::BufRead>, deduplicate: bool, keep_going: bool) -> Result<u128, String> {
+/// How many ids there are to be fetched, and how many were fetched before. If the run is to go on behind them, lines
+/// that are none count as well, since they will be failures.
+fn count(
+    mut lines: Lines<impl io::BufRead>,
+    deduplicate: bool,
+    fetched: Option<&Fetched>,
+    keep_going: bool,
+) -> Result<(u128, u64), String> {
     let mut seen = deduplicate.then(Seen::new);
-    let mut count = 0;
+    let (mut count, mut there) = (0, 0);
     loop {
         let id = if keep_going { lines.next_id() } else { lines.next_checked() };
         match id {
+            Ok(Some(id)) if fetched.is_some_and(|fetched| fetched.contains(&id)) => there += 1,
             Ok(Some(id)) => count += u128::from(seen.as_mut().is_none_or(|seen| seen.insert(&id))),
-            Ok(None) => return Ok(count),
+            Ok(None) => return Ok((count, there)),
             Err(Trouble::Line(_)) if keep_going => count += 1,
             Err(Trouble::Line(error) | Trouble::Reader(error)) => return Err(error),
         }

@@ -57,6 +57,34 @@ impl Ranges {
     }
 }
 
+/// To look up how often an id stands in some ranges, which may overlap: by width, the first numbers of all ranges in
+/// order, and so the last ones.
+pub(crate) struct Index(HashMap<usize, [Vec<u64>; 2]>);
+
+impl Index {
+    pub(super) fn new(ranges: &Ranges) -> Index {
+        let mut index: HashMap<usize, [Vec<u64>; 2]> = HashMap::new();
+        for Interval { width, first, last } in &ranges.0 {
+            let [firsts, lasts] = index.entry(*width).or_default();
+            firsts.push(*first);
+            lasts.push(*last);
+        }
+        index.values_mut().flatten().for_each(|bounds| bounds.sort_unstable());
+        Index(index)
+    }
+
+    /// How often `id` stands in them.
+    pub(crate) fn times(&self, id: &str) -> u128 {
+        let width = if id.len() > 1 && id.starts_with('0') { id.len() } else { 0 };
+        let (Some([firsts, lasts]), true) = (self.0.get(&width), crate::values::digits(id)) else { return 0 };
+        let Ok(number) = id.parse::<u64>() else { return 0 };
+        // Those that have begun, without those that have ended.
+        let begun = firsts.partition_point(|first| *first <= number);
+        let ended = lasts.partition_point(|last| *last < number);
+        (begun - ended) as u128
+    }
+}
+
 fn parse_item(item: &str, intervals: &mut Vec<Interval>) -> Result<(), String> {
     let (low, high) = item.split_once('-').unwrap_or((item, item));
     let first = number(low, item)?;
@@ -193,6 +221,22 @@ mod tests {
             assert_eq!(unique(&text), expected, "{text}");
             let count = Ranges::parse(&text).unwrap().without_duplicates().count();
             assert_eq!(count, expected.len() as u128, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_index_knows_how_often_an_id_is_given() {
+        let text = "1-5,3-4,4,007-012,0-2,18446744073709551615";
+        let index = Index::new(&Ranges::parse(text).unwrap());
+        let texts =
+            ["0", "1", "4", "7", "007", "009", "010", "012", "10", "18446744073709551615", "x", "", "+4"];
+        for id in texts {
+            let given = if id.starts_with("184") {
+                1
+            } else {
+                ids("1-5,3-4,4,007-012,0-2").iter().filter(|given| *given == id).count()
+            };
+            assert_eq!(index.times(id), given as u128, "{id}");
         }
     }
 

@@ -33,12 +33,31 @@ impl Seen {
 
     /// Puts `id` in; true if it was not there yet.
     pub(crate) fn insert(&mut self, id: &str) -> bool {
+        let fingerprint = self.fingerprint(id);
+        self.shards[shard(fingerprint)].insert(fingerprint)
+    }
+
+    /// Whether `id` was put in.
+    pub(crate) fn contains(&self, id: &str) -> bool {
+        let fingerprint = self.fingerprint(id);
+        self.shards[shard(fingerprint)].contains(fingerprint)
+    }
+
+    /// Whether nothing was.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.shards.iter().all(|shard| shard.taken == 0)
+    }
+
+    fn fingerprint(&self, id: &str) -> u128 {
         let [high, low] = [&self.keys[0], &self.keys[1]].map(|keys| u128::from(keys.hash_one(id)));
         // 0 is for free places; one more collision in 2¹²⁸ does not matter.
-        let fingerprint = ((high << 64) | low).max(1);
-        // The top byte; always below SHARDS.
-        self.shards[(fingerprint >> 120) as usize].insert(fingerprint)
+        ((high << 64) | low).max(1)
     }
+}
+
+/// The top byte; always below SHARDS.
+fn shard(fingerprint: u128) -> usize {
+    (fingerprint >> 120) as usize
 }
 
 impl Shard {
@@ -52,6 +71,10 @@ impl Shard {
         self.places[place] = fingerprint;
         self.taken += usize::from(is_new);
         is_new
+    }
+
+    fn contains(&self, fingerprint: u128) -> bool {
+        !self.places.is_empty() && self.places[self.find(fingerprint)] != 0
     }
 
     /// The place where `fingerprint` stands, or the free one where it would.
@@ -85,9 +108,11 @@ mod tests {
     #[test]
     fn an_id_is_new_once() {
         let mut seen = Seen::new();
+        assert!(seen.is_empty());
         for id in ["1", "01", "", "ü"] {
+            assert!(!seen.contains(id), "{id}");
             assert!(seen.insert(id), "{id}");
-            assert!(!seen.insert(id), "{id}");
+            assert!(!seen.insert(id) && seen.contains(id) && !seen.is_empty(), "{id}");
         }
     }
 

@@ -1,0 +1,105 @@
+//! Where the records go: lines to standard output or a file, bodies to files of their own, through a thread that does
+//! nothing but write them.
+
+mod folder;
+mod lines;
+mod lock;
+mod opening;
+
+use std::io;
+use std::sync::Arc;
+use std::thread;
+
+use crate::outbox::{Outbox, WriteFailure};
+use crate::record::{Form, Record};
+use folder::Folder;
+use lines::{Broken, Lines};
+
+pub(crate) use opening::Opening;
+
+/// An open output.
+#[derive(Default)]
+pub(crate) struct Output {
+    /// How people know it: `standard output`, `records.ndjson`.
+    pub(crate) name: String,
+    /// What is to be written of each outcome.
+    pub(crate) form: Form,
+    /// Regular files, which take what they are given: it is worth waiting for them, however long it takes.
+    pub(crate) is_regular: bool,
+    /// A terminal, which a progress bar would have to share with the records.
+    pub(crate) is_terminal: bool,
+    /// Standard output seems to be closed: a run will do, but nobody will ever see its records.
+    pub(crate) is_lost: bool,
+    sink: Sink,
+}
+
+/// One of them at least.
+#[derive(Default)]
+struct Sink {
+    folder: Option<Folder>,
+    lines: Option<Lines>,
+}
+
+impl Output {
+    /// Starts the thread that writes what comes into `outbox`. `on_failure` is called, on that thread, when
+    /// it cannot go on. Nobody ever waits for the thread itself, since it may be blocked for good.
+    pub(crate) fn start(
+        self,
+        outbox: Arc<Outbox>,
+        on_failure: impl FnOnce() + Send + 'static,
+    ) -> io::Result<()> {
+        let mut sink = self.sink;
+        survive_the_limit_of_files();
+        let writer = move || {
+            let (at_once, mut batch) = (sink.at_once(), Vec::new());
+            while outbox.take(at_once, &mut batch) {
+                if let Err(failure) = sink.write(&batch) {
+                    outbox.failed(failure);
+                    return on_failure();
+                }
+                outbox.written();
+                batch.clear();
+            }
+        };
+        thread::Builder::new().name("output".to_owned()).spawn(writer).map(drop)
+    }
+}
+
+/// A file that outgrows `ulimit -f` is an error of the write, as a full disk is, and not the end of the process. Where
+/// it cannot be had, it is that.
+fn survive_the_limit_of_files() {
+    #[cfg(unix)]
+    drop(signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default()));
+}
+
+impl Sink {
+    fn at_once(&self) -> usize {
+        // A file of a body is a write of its own in any case.
+        self.lines.as_ref().map_or(1, |lines| lines.at_once)
+    }
+
+    /// The file first, and then the line that tells of it.
+    fn write(&mut self, records: &[Record]) -> Result<(), WriteFailure> {
+        let (written, failure) = self.write_files(records);
+        if let Some(lines) = &mut self.lines {
+            lines.write(&records[..written]).map_err(|Broken { written, error }| WriteFailure {
+                written,
+                name: lines.name.clone(),
+                error,
+            })?;
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// How many records have their files, if they are to have some; and why not the others.
+    fn write_files(&self, records: &[Record]) -> (usize, Option<WriteFailure>) {
+        for (written, record) in records.iter().enumerate() {
+            if let (Some(folder), Some(file)) = (&self.folder, &record.file) {
+                if let Err(error) = folder.write(file) {
+                    return (written, Some(WriteFailure { written, name: folder.name_of(file), error }));
+                }
+            }
+        }
+        (records.len(), None)
+    }
+}

@@ -1,0 +1,183 @@
+//! How an output is opened: first it is looked at, with nothing changed, since the command line may yet turn out to be
+//! wrong elsewhere; then it is made, emptied, or rid of what a crash has left.
+//!
+//! So a mistake costs nobody a file. What is there already is refused, unless it was said what is to become of it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+
+use super::folder::Found;
+use super::lines::Lines;
+use super::{Output, Sink, lock};
+use crate::cli::OutputArgs;
+use crate::exit::UsageError;
+use crate::record::Form;
+use crate::resume::{self, Fetched};
+use crate::streams::{self, Standard};
+
+/// What becomes of what is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Existing {
+    Refused,
+    Replaced,
+    Kept,
+}
+
+/// An output that has been looked at.
+pub(crate) struct Opening {
+    form: Form,
+    existing: Existing,
+    /// Of the lines; none for standard output.
+    file: Option<PathBuf>,
+    /// That file, if it is to be kept and there is one; and how long its whole records are.
+    kept: Option<(File, u64)>,
+    folder: Option<Found>,
+}
+
+impl Opening {
+    /// Looks at what the options name. What was fetched before is put into `fetched`, with `--resume`.
+    pub(crate) fn look(args: &OutputArgs, fetched: &mut Fetched) -> Result<Opening, UsageError> {
+        let existing = existing(args)?;
+        let file = args.file();
+        let form = Form {
+            lines: args.output.is_some() || args.output_dir.is_none(),
+            files: args.output_dir.is_some(),
+            headers: args.include_headers,
+        };
+        if form.headers && !form.lines {
+            return Err(UsageError::new(
+                "--include-headers: there are no records to hold them (add --output FILE)",
+            ));
+        }
+        let kept = match file {
+            Some(path) if existing == Existing::Kept => keep(path, fetched)?,
+            _ => None,
+        };
+        // Where there are records, it is they that tell.
+        let by_name = if existing == Existing::Kept && file.is_none() { Some(fetched) } else { None };
+        let folder = args.output_dir.as_deref().map(|path| Found::look(path, by_name)).transpose()?;
+        if let (Some(file), Some(folder)) = (file, &args.output_dir) {
+            refuse_file_in_folder(file, folder)?;
+        }
+        Ok(Opening { form, existing, file: file.map(Path::to_owned), kept, folder })
+    }
+
+    /// Opens it.
+    pub(crate) fn open(self) -> Result<Output, UsageError> {
+        if let Some(folder) = self.folder.as_ref().filter(|folder| !folder.is_empty) {
+            if self.existing == Existing::Refused {
+                return Err(folder.refused("is not empty (use --resume, --overwrite, or another one)"));
+            }
+        }
+        let mut output = match (&self.file, self.form.lines) {
+            (Some(path), _) => file(path, self.existing, self.kept)?,
+            (None, true) => standard()?,
+            (None, false) => Output { is_regular: true, ..Output::default() },
+        };
+        if let Some(found) = self.folder {
+            let folder = found.open()?;
+            if !self.form.lines {
+                output.name = folder.name.clone();
+            }
+            output.sink.folder = Some(folder);
+        }
+        output.form = self.form;
+        Ok(output)
+    }
+}
+
+fn existing(args: &OutputArgs) -> Result<Existing, UsageError> {
+    let is_named = args.output.is_some() || args.output_dir.is_some();
+    let wants = |option| UsageError::new(format!("{option}: wants --output FILE or --output-dir DIR"));
+    match (args.resume, args.overwrite) {
+        (true, _) if args.file().is_none() && args.output_dir.is_none() => Err(wants("--resume")),
+        (_, true) if !is_named => Err(wants("--overwrite")),
+        (true, _) => Ok(Existing::Kept),
+        (_, true) => Ok(Existing::Replaced),
+        _ => Ok(Existing::Refused),
+    }
+}
+
+/// A body could get its name.
+fn refuse_file_in_folder(file: &Path, folder: &Path) -> Result<(), UsageError> {
+    let above = file.parent().map(|above| if above == Path::new("") { Path::new(".") } else { above });
+    match (above.map(Path::canonicalize), folder.canonicalize()) {
+        (Some(Ok(above)), Ok(folder)) if above == folder => {
+            Err(wrong(file, "lies in the folder of --output-dir (put it elsewhere)"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Reads what is there, if there is something.
+fn keep(path: &Path, fetched: &mut Fetched) -> Result<Option<(File, u64)>, UsageError> {
+    let file = match OpenOptions::new().read(true).append(true).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(wrong(path, format_args!("cannot open it: {error}"))),
+    };
+    if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
+        return Err(wrong(path, "is no regular file, and cannot be read back (leave --resume out)"));
+    }
+    if lock::is_taken(&file) {
+        return Err(wrong(path, lock::TAKEN));
+    }
+    let whole = resume::read(&file, fetched).map_err(|error| wrong(path, error))?;
+    Ok(Some((file, whole)))
+}
+
+fn file(path: &Path, existing: Existing, kept: Option<(File, u64)>) -> Result<Output, UsageError> {
+    let cannot = |error: io::Error| wrong(path, format_args!("cannot write it: {error}"));
+    if let Some((file, whole)) = kept {
+        // What is behind the last whole record.
+        file.set_len(whole).map_err(cannot)?;
+        return Ok(to_file(file, path, Some(whole)));
+    }
+    let file = OpenOptions::new().append(true).create(true).open(path).map_err(cannot)?;
+    let metadata = file.metadata().map_err(cannot)?;
+    if !metadata.is_file() {
+        return Ok(to_file(file, path, None));
+    }
+    if lock::is_taken(&file) {
+        return Err(wrong(path, lock::TAKEN));
+    }
+    // Of the file that is locked now: another run may have written to it meanwhile.
+    if file.metadata().map_err(cannot)?.len() > 0 {
+        if existing != Existing::Replaced {
+            return Err(wrong(path, "exists and is not empty (use --resume, --overwrite, or another file)"));
+        }
+        file.set_len(0).map_err(cannot)?;
+    }
+    Ok(to_file(file, path, Some(0)))
+}
+
+fn to_file(file: File, path: &Path, length: Option<u64>) -> Output {
+    let name = path.display().to_string();
+    Output {
+        is_regular: length.is_some(),
+        is_terminal: file.is_terminal(),
+        sink: Sink { folder: None, lines: Some(Lines::new(file, name.clone(), length.is_some(), length)) },
+        name,
+        ..Output::default()
+    }
+}
+
+fn standard() -> Result<Output, UsageError> {
+    let cannot = |error: io::Error| UsageError::new(format!("cannot write to standard output: {error}"));
+    let file = streams::standard_output().map_err(cannot)?;
+    let name = "standard output".to_owned();
+    let is_regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
+    Ok(Output {
+        is_regular,
+        is_terminal: file.is_terminal(),
+        is_lost: streams::seems_closed(Standard::Output),
+        sink: Sink { folder: None, lines: Some(Lines::new(file, name.clone(), is_regular, None)) },
+        name,
+        ..Output::default()
+    })
+}
+
+fn wrong(path: &Path, what: impl std::fmt::Display) -> UsageError {
+    UsageError::new(format!("--output {}: {what}", path.display()))
+}

@@ -1,0 +1,76 @@
+//! What goes out for one id: a line, a file that holds the body, or both.
+
+pub(crate) mod file_name;
+mod line;
+
+use fanout::Outcome;
+
+use crate::failure::Place;
+use crate::ids::Numbered;
+use line::{About, Body};
+
+/// What goes out for one id.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    /// One line of JSON, whole, with its newline; or nothing.
+    pub(crate) line: Vec<u8>,
+    pub(crate) file: Option<BodyFile>,
+}
+
+/// A file that holds a body.
+#[derive(Debug)]
+pub(crate) struct BodyFile {
+    /// Without a folder.
+    pub(crate) name: String,
+    pub(crate) body: Vec<u8>,
+}
+
+/// What the records of a run are made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Form {
+    /// There are lines.
+    pub(crate) lines: bool,
+    /// Each body goes into a file of its own.
+    pub(crate) files: bool,
+    /// A line of a success holds the headers of the response.
+    pub(crate) headers: bool,
+}
+
+impl Record {
+    #[cfg(test)]
+    pub(crate) fn of_line(text: impl Into<Vec<u8>>) -> Record {
+        Record { line: text.into(), file: None }
+    }
+
+    /// What it takes of the memory, nearly.
+    pub(crate) fn bytes(&self) -> usize {
+        self.line.len() + self.file.as_ref().map_or(0, |file| file.name.len() + file.body.len())
+    }
+}
+
+impl Form {
+    /// The record of an outcome; nothing for a failure where there are no lines.
+    pub(crate) fn record(self, outcome: Outcome<Numbered>, place: &Place) -> Option<Record> {
+        let Outcome { id, attempt, result, times, .. } = outcome;
+        let about = About { id: &id, attempt, latency: times.latency };
+        let response = match result {
+            Ok(response) => response,
+            Err(error) => {
+                let status = error.status().map(|status| status.as_u16());
+                let line = || line::failure(about, status, &error.sent().to_string(), &place.cause(&error));
+                return self.lines.then(|| Record { line: line(), file: None });
+            }
+        };
+        let (status, headers) = (response.status.as_u16(), self.headers.then_some(&response.headers));
+        if !self.files {
+            let line = line::success(about, status, headers, Body::Inline(&response.body));
+            return Some(Record { line, file: None });
+        }
+        let name = file_name::of(&id).into_owned();
+        let line = match self.lines {
+            true => line::success(about, status, headers, Body::File(&name)),
+            false => Vec::new(),
+        };
+        Some(Record { line, file: Some(BodyFile { name, body: response.body }) })
+    }
+}
