@@ -1,7 +1,7 @@
 //! `fanout`: a list of ids, one URL, a quota; see `fanout --help`.
 //!
-//! From the top: [`cli`] is the command line, [`options`] makes checked values of it, [`get`], [`serve`] and
-//! [`demo`] do what they say, and [`exit`] is how the process ends.
+//! From the top: [`cli`] is the command line, [`options`] makes checked values of it, [`get`], [`serve`], [`demo`],
+//! [`completions`] and [`man`] do what they say, and [`exit`] is how the process ends.
 
 #![forbid(unsafe_code)]
 
@@ -9,8 +9,10 @@ mod cli;
 mod options;
 mod values;
 
+mod completions;
 mod demo;
 mod get;
+mod man;
 mod run;
 mod serve;
 
@@ -20,6 +22,7 @@ mod limits;
 mod outbox;
 mod output;
 mod picture;
+mod print;
 mod quota;
 mod record;
 mod resume;
@@ -34,16 +37,14 @@ mod summary;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use cli::{Cli, Command};
+use cli::Command;
 use exit::{Exit, UsageError};
 use options::GetOptions;
 use screen::Screen;
 
 fn main() -> ExitCode {
     let screen = Screen::start();
-    let exit = carry_out(Cli::parse().command, &screen).unwrap_or_else(|error| {
+    let exit = cli::parse().and_then(|command| carry_out(command, &screen)).unwrap_or_else(|error| {
         screen.say(format_args!("error: {error}"));
         Exit::Usage
     });
@@ -62,5 +63,7 @@ fn carry_out(command: Command, screen: &Screen) -> Result<Exit, UsageError> {
             logging::start(args.talk, screen);
             demo::demo(&args, screen)
         }
+        Command::Completions(args) => Ok(completions::completions(&args, screen)),
+        Command::Man(args) => man::man(&args, screen),
     }
 }

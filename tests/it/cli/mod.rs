@@ -6,8 +6,11 @@
 #[cfg(unix)]
 mod files;
 mod get;
+mod help;
 mod ids;
 mod limits;
+#[cfg(unix)]
+mod packaging;
 mod requests;
 mod retries;
 mod serve;

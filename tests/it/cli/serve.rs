@@ -223,7 +223,7 @@ fn what_is_sent_comes_back() {
 #[test]
 fn mistakes_are_named() {
     let cases: &[(&[&str], &str)] = &[
-        (&["--dialect", "gitlab"], "invalid value 'gitlab' for '--dialect <KIND>'"),
+        (&["--dialect", "gitlab"], "--dialect gitlab: use plain or github"),
         (&["--dialect", "github", "--burst", "5"], "--burst 5: GitHub counts in fixed windows"),
         (&["--dialect", "github", "--rate", "5/x"], "--rate 5/x: unknown unit 'x'"),
         (&["--hidden-rate", "fast"], "--hidden-rate fast: not a number of requests"),
@@ -233,7 +233,7 @@ fn mistakes_are_named() {
             &["--hidden-rate", "none", "--hidden-burst", "5"],
             "--hidden-burst 5: there is no burst without a rate (leave it out, or name a --hidden-rate)",
         ),
-        (&["--hidden-burst", "5"], "the following required arguments were not provided"),
+        (&["--hidden-burst", "5"], "--hidden-burst 5: there is no hidden burst without a --hidden-rate"),
         (&["--fault-percent", "101"], "--fault-percent 101: use a number from 0 to 100, as in 5 or 0.5"),
         (&["--fault-percent", "-1"], "--fault-percent -1: use a number from 0 to 100"),
         (&["--fault-percent", "5%"], "--fault-percent 5%: use a number from 0 to 100"),

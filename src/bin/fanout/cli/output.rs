@@ -8,28 +8,33 @@ use clap::{Args, ValueEnum};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
-    /// Write the records to FILE instead of standard output ('-'); one that is not empty is refused
+    /// Write the records to FILE
+    ///
+    /// One that is not empty is refused, unless --resume or --overwrite say otherwise. '-': standard output.
     ///
     /// Each record is appended whole. When the disk is full, the last one is cut off again, and the run ends. No other
     /// fanout can write to FILE meanwhile. What was written outlives the process, however that ends, but not always a
     /// power failure: nothing waits for the disk.
+    ///
+    /// [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
-    /// Write each body to a file of its own in DIR; a folder that is not empty is refused
+    /// Write each body to a file of its own in DIR
     ///
-    /// The name of a file is its id, percent-encoded but for letters, digits, '-', '.', '_' and '~'. A dot at the
-    /// beginning or the end is encoded as well, and so is the first letter of a name that Windows keeps for a device
-    /// (CON). A name of more than 255 bytes ends with '=' and a hash. Where a file system takes 'a' and 'A' for the
-    /// same, two such ids have one file, which holds what came last. A file is written under another name and renamed:
-    /// one that has its name is whole. DIR is made if it is not there, but none above it.
+    /// A folder that is not empty is refused, unless --resume or --overwrite say otherwise. The name of a file is its
+    /// id, percent-encoded but for letters, digits, '-', '.', '_' and '~'. A dot at the beginning or the end is encoded
+    /// as well, and so is the first letter of a name that Windows keeps for a device (CON). A name of more than 255
+    /// bytes ends with '=' and a hash. Where a file system takes 'a' and 'A' for the same, two such ids have one file,
+    /// which holds what came last. A file is written under another name and renamed: one that has its name is whole.
+    /// DIR is made if it is not there, but none above it.
     ///
     /// There are no records then, and an id that failed is told on standard error. With --output as well, there are
     /// some, with "file" in the place of "body".
     #[arg(long, value_name = "DIR")]
     pub(crate) output_dir: Option<PathBuf>,
 
-    /// Go on where an earlier run with this output ended: ids that it fetched are not fetched again
+    /// Fetch only what an earlier run has not fetched
     ///
     /// What was fetched is read from FILE of --output, or from the names in DIR of --output-dir; of both, from FILE.
     /// Ids that failed are fetched again, and their old records stay. What a crash has left of a last record is cut
@@ -38,27 +43,32 @@ pub(crate) struct OutputArgs {
     #[arg(long, conflicts_with = "overwrite")]
     pub(crate) resume: bool,
 
-    /// Empty the file of --output first, if it is not; replace files in the folder of --output-dir
+    /// Empty the file of --output first
+    ///
+    /// Or replace files in the folder of --output-dir.
     #[arg(long)]
     pub(crate) overwrite: bool,
 
     /// Write the records in the order of the ids
     ///
-    /// A record waits for those before it, in memory. Until the first id of those that wait has come to its end, retries
-    /// and all, no id is begun that lies 10,000 ids behind it, nor any while 4 MiB of records wait. When the run ends
-    /// early, what is there is written in order, without the ids that are missing.
+    /// A record waits for those before it, in memory. Until the first id of those that wait has come to its end,
+    /// retries and all, no id is begun that lies 10,000 ids behind it, nor any while 4 MiB of records wait. When the
+    /// run ends early, what is there is written in order, without the ids that are missing.
     #[arg(long)]
     pub(crate) ordered: bool,
 
-    /// Put the headers of the response into the record of a success, before the body
+    /// Put the response's headers into the record
     ///
+    /// Into that of a success, before the body.
     /// As in "headers":{"content-type":["text/html"],"set-cookie":["a=1","b=2"]}: names in lower case, and a list of
     /// values for each, since a header may come again. A value that is not UTF-8 is read as ISO 8859-1.
     #[arg(long)]
     pub(crate) include_headers: bool,
 
-    /// Show the progress on standard error (auto: if it is a terminal without the records)
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    /// Progress: auto, always, never
+    ///
+    /// On standard error; auto: if that is a terminal, and the records do not go to one.
+    #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     pub(crate) progress: ProgressWhen,
 }
 
@@ -72,11 +82,13 @@ impl OutputArgs {
 /// How much is said on standard error.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub(crate) struct TalkArgs {
-    /// Log each request on standard error (-vv: more); RUST_LOG says it in detail
+    /// Log each request on standard error (-vv: more)
+    ///
+    /// RUST_LOG says it in detail.
     #[arg(short, long, action = clap::ArgAction::Count, conflicts_with = "quiet", help_heading = "Output")]
     pub(crate) verbose: u8,
 
-    /// Print no summary and no warnings; errors are still told
+    /// Print no summary and no warnings, only errors
     #[arg(short, long, help_heading = "Output")]
     pub(crate) quiet: bool,
 }

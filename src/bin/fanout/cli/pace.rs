@@ -10,19 +10,25 @@ pub(crate) struct PaceArgs {
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
 
-    /// Have this many requests under way at the same time, 1 to 1024
+    /// Have N requests under way at a time
+    ///
+    /// From 1 to 1024.
     #[arg(long, allow_hyphen_values = true, value_name = "N", default_value = "8")]
     pub(crate) max_in_flight: String,
 
-    /// Wait this long at most when the server asks for a pause; fail at once when it asks for a longer one
+    /// Wait at most DUR when the server asks
     ///
-    /// It asks by Retry-After, or by telling when it will admit more requests (RateLimit, X-RateLimit-Reset and the
-    /// like). Then nothing more is sent before the end of the pause, with or without --retries; but what was refused is
-    /// sent again with --retries only.
+    /// When it asks for a longer pause, the run fails at once. It asks by Retry-After, or by telling when it will admit
+    /// more requests (RateLimit, X-RateLimit-Reset and the like). Then nothing more is sent before the end of the
+    /// pause, with or without --retries; but what was refused is sent again with --retries only.
     #[arg(long, allow_hyphen_values = true, value_name = "DUR", default_value = "2m")]
     pub(crate) max_wait: String,
 
-    /// End the whole run after this long; if the ids cannot be done in time at this quota, send nothing
+    /// End the run after DUR; refused if that is too short
+    ///
+    /// Where the number of ids is known and the quota does not admit them in time, nothing is sent, and the error says
+    /// how long it takes at least. That of standard input is not known.
+    ///
     /// [default: none]
     #[arg(long, allow_hyphen_values = true, value_name = "DUR")]
     pub(crate) deadline: Option<String>,
@@ -43,24 +49,29 @@ pub(crate) enum LimitArg {
 #[derive(Debug, Args)]
 #[group(skip)]
 struct Unordered {
-    /// Send this many requests per second, minute, hour or day: 10/s, 0.5/s, 5000/h; none for no limit.
-    /// Repeatable: all of them hold at once
+    /// Send N requests per s, m, h or d
+    ///
+    /// As in 10/s, 0.5/s, 5000/h; none for no limit. Repeatable: all of them hold at once.
     #[arg(long, allow_hyphen_values = true, value_name = "N[/UNIT]", default_value = "10/s")]
     rate: Vec<String>,
 
-    /// Let this many tokens of the --rate before it gather, to be spent at once [default: what two seconds bring,
-    /// from 1 to 20]
+    /// Send up to N at once, when it was quiet before
     ///
-    /// In every window of length w, at most burst + rate * w requests are sent. So 5000/h with a burst of 5000 admits
-    /// 10,000 in an hour: where that is too much, use --at-most.
+    /// So many tokens of the --rate before it may gather. In every window of length w, at most burst + rate * w
+    /// requests are sent. So 5000/h with a burst of 5000 admits 10,000 in an hour: where that is too much, use
+    /// --at-most.
+    ///
+    /// [default: what two seconds bring, from 1 to 20]
     #[arg(long, allow_hyphen_values = true, value_name = "N")]
     burst: Vec<String>,
 
-    /// Never send more than N in any window of this length: 5000/h, 100/10s; beside --rate; repeatable
-    /// [default: none]
+    /// Send no more than N in any DUR, as in 5000/h
     ///
-    /// A tenth of N may be sent at once, and what is left of N is spread over the window. The default of --rate holds
-    /// as well, unless there is a '--rate none'.
+    /// Or 100/10s: in any window of that length, wherever it begins. Repeatable, and beside --rate. A tenth of N may be
+    /// sent at once, and what is left of N is spread over the window. The default of --rate holds as well, unless there
+    /// is a '--rate none'.
+    ///
+    /// [default: none]
     #[arg(long, allow_hyphen_values = true, value_name = "N/DUR")]
     at_most: Vec<String>,
 }

@@ -23,6 +23,9 @@ const MAX_DATA: u64 = 1024 * 1024;
 /// A run may make so many retries whatever the percentage of --retry-budget is.
 const BUDGET_BASE: u32 = 100;
 
+/// What --retry-budget is unless it is given.
+const BUDGET_PERCENT: u32 = 10;
+
 /// Checks it by building it.
 pub(super) fn client(
     args: &GetArgs,
@@ -30,13 +33,13 @@ pub(super) fn client(
     max_in_flight: usize,
     retry: RetryPolicy,
 ) -> Result<FanOutClient, UsageError> {
-    let percent = value("retry-budget", &args.retry.retry_budget, percent::parse)?;
+    let percent = optional("retry-budget", args.retry.retry_budget.as_deref(), percent::parse)?;
     let builder = limits
         .set(FanOutClient::builder(&args.url))
         .max_in_flight(max_in_flight)
         .max_wait(value("max-wait", &args.pace.max_wait, duration::parse)?)
         .retries(retry)
-        .retry_budget(RetryBudget::new(BUDGET_BASE, percent))
+        .retry_budget(RetryBudget::new(BUDGET_BASE, percent.unwrap_or(BUDGET_PERCENT)))
         .adaptive(args.retry.adaptive)
         .reserve(value("reserve", &args.retry.reserve, |text| whole(text, 0..=u64::MAX))?)
         .keep_going(args.responses.keep_going);
@@ -48,7 +51,21 @@ pub(super) fn client(
 
 /// What is tried again.
 pub(super) fn retry_policy(args: &RetryArgs) -> Result<RetryPolicy, UsageError> {
-    let most = value("retries", &args.retries, |text| whole(text, 0..=RetryPolicy::MAX_RETRIES))?;
+    let most =
+        optional("retries", args.retries.as_deref(), |text| whole(text, 0..=RetryPolicy::MAX_RETRIES))?;
+    let needy = [
+        ("--retry-500", args.retry_500),
+        ("--retry-unsafe", args.retry_unsafe),
+        ("--retry-budget", args.retry_budget.is_some()),
+    ];
+    for (option, is_given) in needy {
+        if is_given && most.is_none() {
+            return Err(UsageError::new(format!(
+                "{option}: there are no retries without --retries (use for instance --retries 4)"
+            )));
+        }
+    }
+    let most = most.unwrap_or(0);
     Ok(RetryPolicy::new(most).on_500(args.retry_500).even_unsafe(args.retry_unsafe))
 }
 

@@ -43,6 +43,10 @@ fn told(args: &ServeArgs) -> Result<Quota, UsageError> {
 
 fn hidden(args: &ServeArgs) -> Result<Option<Quota>, UsageError> {
     let hidden = |rate| quota(["hidden-rate", "hidden-burst"], rate, args.hidden_burst.as_deref());
+    if let (None, Some(burst)) = (&args.hidden_rate, args.hidden_burst.as_deref()) {
+        const NONE: &str = "there is no hidden burst without a --hidden-rate (add one, or leave it out)";
+        return value("hidden-burst", burst, |_| Err(NONE.to_owned()));
+    }
     args.hidden_rate.as_deref().map(hidden).transpose()
 }
 

@@ -1,0 +1,196 @@
+//! What clap finds wrong with a command line, in our words: one line that names what is wrong, and what would be right.
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Error, Parser};
+
+use super::{Cli, Command};
+use crate::exit::UsageError;
+
+/// Options of other tools that people have in their fingers, and what they are called here.
+const ELSEWHERE: [(&str, &str); 26] = [
+    ("--batch", "--max-in-flight"),
+    ("--body", "--data"),
+    ("--concurrency", "--max-in-flight"),
+    ("--connections", "--max-in-flight"),
+    ("--data-raw", "--data"),
+    ("--file", "--input"),
+    ("--follow", "--max-redirects"),
+    ("--force", "--overwrite"),
+    ("--insecure", "--cacert"),
+    ("--jobs", "--max-in-flight"),
+    ("--json", "--data"),
+    ("--limit", "--at-most"),
+    ("--location", "--max-redirects"),
+    ("--max-time", "--timeout"),
+    ("--parallel", "--max-in-flight"),
+    ("--parallel-max", "--max-in-flight"),
+    ("--request", "--method"),
+    ("--retry", "--retries"),
+    ("--retry-max", "--retries"),
+    ("--silent", "--quiet"),
+    ("--threads", "--max-in-flight"),
+    ("--url", "the URL without an option"),
+    ("--workers", "--max-in-flight"),
+    ("-L", "--max-redirects"),
+    ("-P", "--max-in-flight"),
+    ("-k", "--cacert"),
+];
+
+/// The command line of this process. One that asks for help or the version ends it here.
+pub(crate) fn parse() -> Result<Command, UsageError> {
+    match Cli::try_parse() {
+        Ok(cli) => Ok(cli.command),
+        Err(error) if is_a_wish(error.kind()) => error.exit(),
+        Err(error) => Err(UsageError::new(told(&error))),
+    }
+}
+
+/// No mistake, but what was asked for; or the help, for whoever gave no arguments at all.
+fn is_a_wish(kind: ErrorKind) -> bool {
+    use ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
+    matches!(kind, DisplayHelp | DisplayHelpOnMissingArgumentOrSubcommand | DisplayVersion)
+}
+
+fn told(error: &Error) -> String {
+    let arg = text(error, ContextKind::InvalidArg);
+    let value = text(error, ContextKind::InvalidValue);
+    match error.kind() {
+        ErrorKind::UnknownArgument => unknown(error, &arg),
+        ErrorKind::InvalidSubcommand => unknown_command(error),
+        ErrorKind::MissingRequiredArgument => missing(&arg),
+        ErrorKind::ArgumentConflict => {
+            let (arg, other) = (name(&arg), text(error, ContextKind::PriorArg));
+            match name(&other) {
+                other if other == arg => format!("{arg}: given twice (leave one out)"),
+                other => format!("{arg}: not together with {other} (leave one out)"),
+            }
+        }
+        ErrorKind::InvalidValue if value.is_empty() => format!("{}: no value (use {arg})", name(&arg)),
+        ErrorKind::InvalidValue => {
+            let known = list(error, ContextKind::ValidValue);
+            format!("{} {}: use {}", name(&arg), value.escape_debug(), any_of(&known))
+        }
+        ErrorKind::TooManyValues => {
+            let (arg, value) = (name(&arg), value.escape_debug());
+            format!("{arg}={value}: {arg} takes no value (leave ={value} out)")
+        }
+        ErrorKind::InvalidUtf8 => {
+            "an argument is not valid UTF-8 (only the name of a file may be)".to_owned()
+        }
+        _ => first_line(error),
+    }
+}
+
+fn unknown(error: &Error, arg: &str) -> String {
+    let shown = arg.escape_debug();
+    if !arg.starts_with('-') {
+        return format!(
+            "{shown}: one argument too many (one URL is all; ids come by --ids, --input or a pipe)"
+        );
+    }
+    let known_elsewhere = ELSEWHERE.iter().find(|(theirs, _)| *theirs == arg).map(|(_, ours)| *ours);
+    let similar = text(error, ContextKind::SuggestedArg);
+    match known_elsewhere {
+        Some(ours) => format!("{shown}: unknown option (here it is {ours})"),
+        None if !similar.is_empty() => format!("{shown}: unknown option (did you mean {similar}?)"),
+        None => format!("{shown}: unknown option (-h lists them)"),
+    }
+}
+
+fn unknown_command(error: &Error) -> String {
+    let command = text(error, ContextKind::InvalidSubcommand);
+    let similar = list(error, ContextKind::SuggestedSubcommand);
+    if command.contains("://") || command.contains("{id}") {
+        return "a URL, but no command before it (use fanout get URL)".to_owned();
+    }
+    let command = command.escape_debug();
+    match similar.first() {
+        Some(similar) => format!("{command}: unknown command (did you mean {similar}?)"),
+        None => format!("{command}: unknown command (-h lists them)"),
+    }
+}
+
+/// `<URL>` is what may be missing; options are asked for by [`options`](crate::options).
+fn missing(arg: &str) -> String {
+    match arg {
+        "<URL>" => "no URL (use for instance 'https://api.example.com/users/{id}')".to_owned(),
+        "<SHELL>" => "no shell (use bash, elvish, fish, powershell or zsh)".to_owned(),
+        other => format!("{} is missing (use {other})", name(other)),
+    }
+}
+
+/// `--ids` of `--ids <SPEC>`, and of `--verbose...`.
+fn name(arg: &str) -> String {
+    arg.split([' ', '=']).next().unwrap_or_default().trim_end_matches('.').to_owned()
+}
+
+fn text(error: &Error, kind: ContextKind) -> String {
+    list(error, kind).join(", ")
+}
+
+fn list(error: &Error, kind: ContextKind) -> Vec<String> {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => vec![text.clone()],
+        Some(ContextValue::Strings(texts)) => texts.clone(),
+        _ => Vec::new(),
+    }
+}
+
+/// `auto, always or never`
+fn any_of(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [only] => only.clone(),
+        [others @ .., last] => format!("{} or {last}", others.join(", ")),
+    }
+}
+
+/// Whatever else clap may find.
+fn first_line(error: &Error) -> String {
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_options_name_is_what_stands_before_its_value() {
+        for (arg, expected) in
+            [("--ids <SPEC>", "--ids"), ("--verbose...", "--verbose"), ("--quiet", "--quiet"), ("-X", "-X")]
+        {
+            assert_eq!(name(arg), expected);
+        }
+    }
+
+    #[test]
+    fn words_are_listed_as_people_do() {
+        let words = |words: &[&str]| any_of(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        assert_eq!([words(&[]), words(&["a"])], ["", "a"]);
+        assert_eq!([words(&["a", "b"]), words(&["a", "b", "c"])], ["a or b", "a, b or c"]);
+    }
+
+    /// What is known elsewhere is no option of ours, and what it stands for is one.
+    #[test]
+    fn options_from_elsewhere_lead_to_ours() {
+        use clap::CommandFactory;
+        let mut command = Cli::command();
+        command.build();
+        let get = command.find_subcommand("get").unwrap();
+        let names: Vec<String> = get
+            .get_arguments()
+            .flat_map(|arg| {
+                arg.get_long()
+                    .map(|long| format!("--{long}"))
+                    .into_iter()
+                    .chain(arg.get_short().map(|short| format!("-{short}")))
+            })
+            .collect();
+        for (theirs, ours) in ELSEWHERE {
+            assert!(!names.iter().any(|name| name == theirs), "{theirs}");
+            assert!(!ours.starts_with('-') || names.iter().any(|name| name == ours), "{ours}");
+        }
+    }
+}
