@@ -175,6 +175,14 @@ pub(crate) struct GetArgs {
     #[command(flatten)]
     pub(crate) responses: ResponseArgs,
 
+    /// Say what would be done, and send nothing
+    ///
+    /// How many ids there are, how long they take at least, the most memory that is needed, where the output would go,
+    /// and the first requests. Nothing is sent; no file is made, emptied or written to. What a run would refuse is
+    /// refused. Standard input is read to its end.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) dry_run: bool,
+
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 

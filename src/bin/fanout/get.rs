@@ -9,31 +9,31 @@ use fanout::CancelToken;
 use crate::exit::Exit;
 use crate::options::GetOptions;
 use crate::outbox::{AFTER_SIGNAL, Delivery, Outbox, Patience, UnderWay};
+use crate::output::Output;
 use crate::progress::Style;
 use crate::run::{Ended, Run};
 use crate::screen::Screen;
 use crate::summary::summary;
 
 /// Does what the options say, and tells how it went.
-pub(crate) fn get(options: GetOptions, screen: &Screen) -> Exit {
-    fetch(options, screen).unwrap_or_else(|error| {
+pub(crate) fn get(options: GetOptions, output: Output, screen: &Screen) -> Exit {
+    fetch(options, output, screen).unwrap_or_else(|error| {
         screen.say(format_args!("error: cannot start a thread: {error}"));
         Exit::Failure
     })
 }
 
-fn fetch(options: GetOptions, screen: &Screen) -> io::Result<Exit> {
-    let (name, is_regular, form) =
-        (options.output.name.clone(), options.output.is_regular, options.output.form);
-    if options.output.is_lost && !options.talk.quiet {
+fn fetch(options: GetOptions, output: Output, screen: &Screen) -> io::Result<Exit> {
+    let (name, is_regular, form) = (output.name.clone(), output.is_regular, output.form);
+    if output.is_lost && !options.talk.quiet {
         screen
             .say("warning: standard output is closed (or /dev/null, open for reading too): records are lost");
     }
-    let progress = Style::choose(options.progress, options.output.is_terminal);
+    let progress = Style::choose(options.progress, output.is_terminal);
     let cancel = token(options.deadline);
     let under_way = UnderWay::new(options.max_in_flight, options.retries);
     let outbox = Arc::new(if options.ordered { Outbox::in_order(under_way) } else { Outbox::new(under_way) });
-    options.output.start(outbox.clone(), {
+    output.start(outbox.clone(), {
         let cancel = cancel.clone();
         move || cancel.cancel()
     })?;

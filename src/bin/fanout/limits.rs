@@ -33,6 +33,17 @@ impl Limits {
             .try_fold(Duration::ZERO, |most, time| Some(most.max(time?)))
     }
 
+    /// The limit that holds up `count` requests the longest, and how long at least; the first of several. `None`: no
+    /// limit does.
+    pub(crate) fn slowest(&self, count: u128) -> Option<(Limit, Option<Duration>)> {
+        let times = self.iter().zip(self.each().map(|quota| quota.least_time(count)));
+        times.rev().max_by_key(|(_, time)| time.unwrap_or(Duration::MAX))
+    }
+
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = Limit> + ExactSizeIterator {
+        self.0.iter().copied()
+    }
+
     /// How many requests this admits, at most, in `time` from full buckets. `None`: any number.
     pub(crate) fn admits(&self, time: Duration) -> Option<f64> {
         self.each().filter_map(|quota| quota.admits(time)).reduce(f64::min)
@@ -52,7 +63,7 @@ impl Limits {
         others.iter().fold(builder.rate(rate).burst(burst), |builder, limit| builder.limit(*limit))
     }
 
-    fn each(&self) -> impl Iterator<Item = Quota> {
+    fn each(&self) -> impl DoubleEndedIterator<Item = Quota> + ExactSizeIterator {
         self.0.iter().map(|limit| {
             let (rate, burst) = limit.parts();
             Quota { rate, burst }
@@ -105,6 +116,8 @@ mod tests {
             assert_eq!(limits().admits(Duration::from_secs(seconds)), Some(admitted), "{seconds}");
         }
         assert_eq!(limits().per_second(), Some(1.25));
+        let slowest = |count| limits().slowest(count).map(|(limit, _)| limit.parts().1);
+        assert_eq!([20, 500, 560, 600].map(slowest), [20, 20, 20, 500].map(Some));
         let slow = Limits::new([Limit::at_most(1, 24 * HOUR), Limit::new(Rate::per_second(1), 1)]);
         assert_eq!(slow.least_time(u128::MAX), None);
     }

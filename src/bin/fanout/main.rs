@@ -1,7 +1,7 @@
 //! `fanout`: a list of ids, one URL, a quota; see `fanout --help`.
 //!
-//! From the top: [`cli`] is the command line, [`options`] makes checked values of it, [`get`], [`serve`], [`demo`],
-//! [`completions`] and [`man`] do what they say, and [`exit`] is how the process ends.
+//! From the top: [`cli`] is the command line, [`options`] makes checked values of it, [`get`], [`plan`], [`serve`],
+//! [`demo`], [`completions`] and [`man`] do what they say, and [`exit`] is how the process ends.
 
 #![forbid(unsafe_code)]
 
@@ -13,6 +13,7 @@ mod completions;
 mod demo;
 mod get;
 mod man;
+mod plan;
 mod run;
 mod serve;
 
@@ -27,6 +28,7 @@ mod quota;
 mod record;
 mod resume;
 mod streams;
+mod template;
 
 mod exit;
 mod logging;
@@ -56,7 +58,12 @@ fn carry_out(command: Command, screen: &Screen) -> Result<Exit, UsageError> {
     match command {
         Command::Get(args) => {
             logging::start(args.talk, screen);
-            Ok(get::get(GetOptions::check(*args)?, screen))
+            let is_dry = args.dry_run;
+            let (options, output) = GetOptions::check(*args)?;
+            if is_dry {
+                return plan::plan(options, &output, screen);
+            }
+            Ok(get::get(options, output.open()?, screen))
         }
         Command::Serve(args) => Ok(serve::serve(options::serve_settings(&args)?, screen)),
         Command::Demo(args) => {

@@ -16,10 +16,11 @@ use crate::exit::UsageError;
 use crate::failure::Place;
 use crate::ids::{Ids, Ranges};
 use crate::limits::Limits;
-use crate::output::{Opening, Output};
+use crate::output::Opening;
 use crate::quota::Quota;
 use crate::resume::Fetched;
 use crate::streams::{self, FileId};
+use crate::template::Template;
 use crate::values::{duration, rate, whole};
 
 pub(crate) use serve::serve_settings;
@@ -28,7 +29,6 @@ pub(crate) use serve::serve_settings;
 pub(crate) struct GetOptions {
     pub(crate) client: FanOutClient,
     pub(crate) ids: Ids,
-    pub(crate) output: Output,
     /// Records in the order of the ids.
     pub(crate) ordered: bool,
     pub(crate) limits: Limits,
@@ -38,21 +38,31 @@ pub(crate) struct GetOptions {
     pub(crate) deadline: Option<Duration>,
     pub(crate) keep_going: bool,
     pub(crate) place: Place,
+    pub(crate) template: Template,
+    pub(crate) bounds: Bounds,
     pub(crate) progress: ProgressWhen,
     pub(crate) talk: TalkArgs,
 }
 
+/// What the client has been told, and a plan tells.
+pub(crate) struct Bounds {
+    pub(crate) max_body: u64,
+    /// Of an id; and of all ids, beside a hundred, in percent of them.
+    pub(crate) retries: u32,
+    pub(crate) retry_percent: u32,
+}
+
 impl GetOptions {
-    /// Checks everything. The output is looked at, but opened last, so that no mistake elsewhere empties
-    /// a file.
-    pub(crate) fn check(args: GetArgs) -> Result<GetOptions, UsageError> {
+    /// Checks everything. The output is looked at, and left to be opened, so that no mistake elsewhere empties a file.
+    pub(crate) fn check(args: GetArgs) -> Result<(GetOptions, Opening), UsageError> {
         let limits = limits::limits(&args.pace.limits)?;
         let max_in_flight =
             value("max-in-flight", &args.pace.max_in_flight, |text| whole(text, 1..=MAX_IN_FLIGHT))?;
         let deadline = optional("deadline", args.pace.deadline.as_deref(), duration::parse)?;
         let method = client::method(&args)?;
         let retry = client::retry_policy(&args.retry)?;
-        let client = client::client(&args, &limits, max_in_flight, retry.clone())?;
+        let body = client::body(&args)?;
+        let client = client::client(&args, &limits, max_in_flight, retry.clone(), body.clone())?;
         let mut ids = ids(&args)?;
         refuse_input_as_output(&ids, &args.output)?;
         let mut fetched = Fetched::new(args.output.file().is_none(), ids.index());
@@ -62,20 +72,22 @@ impl GetOptions {
         if let (Some(deadline), Some(total)) = (deadline, ids.total) {
             refuse_what_cannot_be_met(deadline, total, &limits)?;
         }
-        Ok(GetOptions {
+        let options = GetOptions {
             client,
             ids,
-            output: opening.open()?,
             ordered: args.output.ordered,
             limits,
             max_in_flight,
             retries: retry.retries() > 0,
             deadline,
             keep_going: args.responses.keep_going,
-            place: Place::of(&args.url, method),
+            place: Place::of(&args.url, method.clone()),
+            template: client::template(&args, method, body.as_deref())?,
+            bounds: client::bounds(&args, &retry)?,
             progress: args.output.progress,
             talk: args.talk,
-        })
+        };
+        Ok((options, opening))
     }
 }
 
@@ -118,7 +130,12 @@ fn refuse_input_as_output(ids: &Ids, args: &OutputArgs) -> Result<(), UsageError
     }
 }
 
-fn refuse_what_cannot_be_met(deadline: Duration, total: u128, limits: &Limits) -> Result<(), UsageError> {
+/// Before anything is sent.
+pub(crate) fn refuse_what_cannot_be_met(
+    deadline: Duration,
+    total: u128,
+    limits: &Limits,
+) -> Result<(), UsageError> {
     let least = match limits.least_time(total) {
         Some(least) if least <= deadline => return Ok(()),
         Some(least) => format!("at least {}", duration::shown(least)),

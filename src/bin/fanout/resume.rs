@@ -54,6 +54,11 @@ impl Fetched {
     pub(crate) fn is_empty(&self) -> bool {
         self.seen.is_empty()
     }
+
+    /// What they take of the memory.
+    pub(crate) fn bytes(&self) -> usize {
+        self.seen.bytes()
+    }
 }
 
 /// Why it cannot be gone on with.

@@ -11,6 +11,7 @@ mod ids;
 mod limits;
 #[cfg(unix)]
 mod packaging;
+mod plan;
 mod requests;
 mod retries;
 mod serve;

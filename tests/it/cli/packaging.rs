@@ -49,7 +49,7 @@ fn bash_completes_commands_options_and_values() {
 fn every_shell_gets_a_script_with_every_command_and_option() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let script = output(&["completions", shell]);
-        for word in COMMANDS.iter().chain(&["max-in-flight", "hidden-rate", "no-dedup"]) {
+        for word in COMMANDS.iter().chain(&["max-in-flight", "hidden-rate", "dry-run"]) {
             assert!(script.contains(word), "{shell}: {word}");
         }
     }

@@ -112,7 +112,7 @@ fn mistakes_are_named_and_nothing_is_sent() {
         (&["--input", "/", url], "--input /: is a directory"),
         (
             &["--ids", "1", "--output", "/nonexistent/file", url],
-            "--output /nonexistent/file: cannot write it",
+            "--output /nonexistent/file: there is no folder /nonexistent (make it first)",
         ),
         (&["--ids", "1", "http://127.0.0.1/none"], "URL \"http://127.0.0.1/none\": it must hold {id}"),
         (&["--ids", "1", "ftp://127.0.0.1/{id}"], "URL \"ftp://127.0.0.1/{id}\": the scheme ftp"),

@@ -8,6 +8,7 @@ mod lines;
 mod numbered;
 mod ranges;
 mod seen;
+mod survey;
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
@@ -24,10 +25,14 @@ use crate::resume::Fetched;
 use crate::streams::{self, FileId, Standard};
 use lines::Lines;
 
-pub(crate) use lines::Trouble;
+pub(crate) use lines::{MAX_LINE, Trouble};
 pub(crate) use numbered::Numbered;
 pub(crate) use ranges::{Index, Ranges};
 pub(crate) use seen::Seen;
+pub(crate) use survey::Survey;
+
+/// The digits of the largest number of a range. Zeros before it may make an id longer, which is the user's doing.
+pub(crate) const LONGEST_NUMBER: usize = 20;
 
 /// Where the ids come from, and whether each is taken only once.
 pub(crate) struct Ids {

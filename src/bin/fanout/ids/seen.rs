@@ -48,6 +48,11 @@ impl Seen {
         self.shards.iter().all(|shard| shard.taken == 0)
     }
 
+    /// What it takes of the memory.
+    pub(crate) fn bytes(&self) -> usize {
+        self.shards.iter().map(|shard| shard.places.capacity() * size_of::<u128>()).sum()
+    }
+
     fn fingerprint(&self, id: &str) -> u128 {
         let [high, low] = [&self.keys[0], &self.keys[1]].map(|keys| u128::from(keys.hash_one(id)));
         // 0 is for free places; one more collision in 2¹²⁸ does not matter.

@@ -10,11 +10,12 @@ use fanout::{BuildError, Builder, FanOutClient, RetryBudget, RetryPolicy};
 use crate::cli::{GetArgs, RetryArgs};
 use crate::exit::UsageError;
 use crate::limits::Limits;
+use crate::template::Template;
 use crate::values::request::{self, Data};
 use crate::values::statuses::Statuses;
 use crate::values::{duration, percent, size, whole};
 
-use super::{optional, value};
+use super::{Bounds, optional, value};
 
 /// The largest body of --data, before {id} is filled in: 1 MiB. Each id that is under way, or waits to be tried again,
 /// has one of its own.
@@ -32,18 +33,18 @@ pub(super) fn client(
     limits: &Limits,
     max_in_flight: usize,
     retry: RetryPolicy,
+    body: Option<Vec<u8>>,
 ) -> Result<FanOutClient, UsageError> {
-    let percent = optional("retry-budget", args.retry.retry_budget.as_deref(), percent::parse)?;
     let builder = limits
         .set(FanOutClient::builder(&args.url))
         .max_in_flight(max_in_flight)
         .max_wait(value("max-wait", &args.pace.max_wait, duration::parse)?)
         .retries(retry)
-        .retry_budget(RetryBudget::new(BUDGET_BASE, percent.unwrap_or(BUDGET_PERCENT)))
+        .retry_budget(RetryBudget::new(BUDGET_BASE, retry_percent(args)?))
         .adaptive(args.retry.adaptive)
         .reserve(value("reserve", &args.retry.reserve, |text| whole(text, 0..=u64::MAX))?)
         .keep_going(args.responses.keep_going);
-    let builder = requests(builder, args)?;
+    let builder = requests(builder, args, body)?;
     let builder = connections(builder, args)?;
     let builder = responses(builder, args)?;
     builder.build().map_err(|error| in_our_words(&error, args.requests.cacert.as_deref()))
@@ -81,22 +82,43 @@ pub(super) fn method(args: &GetArgs) -> Result<Method, UsageError> {
     }
 }
 
-fn requests(builder: Builder, args: &GetArgs) -> Result<Builder, UsageError> {
-    let mut builder = builder.method(method(args)?).user_agent(concat!("fanout/", env!("CARGO_PKG_VERSION")));
-    if let Some(text) = &args.requests.data {
-        builder = builder.body(body(text)?);
-    }
-    for text in &args.requests.header {
-        // Without the value: it may be a secret.
-        let (name, value) =
-            request::header(text).map_err(|error| UsageError::new(format!("--header: {error}")))?;
-        builder = builder.header(name, value);
-    }
-    Ok(builder)
+/// What is sent, as a plan shows it.
+pub(super) fn template(args: &GetArgs, method: Method, body: Option<&[u8]>) -> Result<Template, UsageError> {
+    let names: Vec<String> = headers(args)?.into_iter().map(|(name, _)| name).collect();
+    Ok(Template::new(method, &args.url, names, body))
 }
 
-/// No error repeats the body itself: it may be a secret.
-fn body(text: &str) -> Result<Vec<u8>, UsageError> {
+/// What a plan counts with.
+pub(super) fn bounds(args: &GetArgs, retry: &RetryPolicy) -> Result<Bounds, UsageError> {
+    Ok(Bounds { max_body: max_body(args)?, retries: retry.retries(), retry_percent: retry_percent(args)? })
+}
+
+fn retry_percent(args: &GetArgs) -> Result<u32, UsageError> {
+    let percent = optional("retry-budget", args.retry.retry_budget.as_deref(), percent::parse)?;
+    Ok(percent.unwrap_or(BUDGET_PERCENT))
+}
+
+fn max_body(args: &GetArgs) -> Result<u64, UsageError> {
+    value("max-body", &args.responses.max_body, size::parse)
+}
+
+fn requests(builder: Builder, args: &GetArgs, body: Option<Vec<u8>>) -> Result<Builder, UsageError> {
+    let mut builder = builder.method(method(args)?).user_agent(concat!("fanout/", env!("CARGO_PKG_VERSION")));
+    if let Some(body) = body {
+        builder = builder.body(body);
+    }
+    Ok(headers(args)?.into_iter().fold(builder, |builder, (name, value)| builder.header(name, value)))
+}
+
+fn headers(args: &GetArgs) -> Result<Vec<(String, String)>, UsageError> {
+    let parsed = args.requests.header.iter().map(|text| request::header(text));
+    // Without the value: it may be a secret.
+    parsed.map(|header| header.map_err(|error| UsageError::new(format!("--header: {error}")))).collect()
+}
+
+/// The body of every request, before {id} is filled in. No error repeats it: it may be a secret.
+pub(super) fn body(args: &GetArgs) -> Result<Option<Vec<u8>>, UsageError> {
+    let Some(text) = &args.requests.data else { return Ok(None) };
     let (shown, body) = match request::data(text) {
         Ok(Data::Bytes(bytes)) => ("--data".to_owned(), Ok(bytes.to_vec())),
         Ok(Data::File(path)) => (format!("--data {}", text.escape_debug()), read_bounded(path)),
@@ -106,7 +128,7 @@ fn body(text: &str) -> Result<Vec<u8>, UsageError> {
     if body.len() as u64 > MAX_DATA {
         return Err(UsageError::new(format!("{shown}: larger than 1 MiB (use a smaller body)")));
     }
-    Ok(body)
+    Ok(Some(body))
 }
 
 /// One byte more than is allowed, if there are so many: what is read may have no end.
@@ -141,7 +163,7 @@ fn responses(builder: Builder, args: &GetArgs) -> Result<Builder, UsageError> {
         .max_redirects(value("max-redirects", &args.requests.max_redirects, |text| {
             whole(text, 0..=u32::MAX)
         })?)
-        .max_body(value("max-body", &args.responses.max_body, size::parse)?))
+        .max_body(max_body(args)?))
 }
 
 /// The library names its settings (`burst is 0: …`); here they are options, in the form of [`value`].

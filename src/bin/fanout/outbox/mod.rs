@@ -26,7 +26,7 @@ use crate::record::Record;
 use window::Window;
 
 /// While so many bytes of records wait, no further id is handed out: 4 MiB.
-const ROOM: usize = 4 * 1024 * 1024;
+pub(crate) const ROOM: usize = 4 * 1024 * 1024;
 
 /// With `--ordered`, the first id that has not come to its end and those behind it that may have been handed out.
 pub(crate) const WINDOW: u64 = 10_000;
@@ -51,6 +51,10 @@ impl UnderWay {
     pub(crate) fn new(max_in_flight: usize, retries: bool) -> UnderWay {
         let most = max_in_flight.saturating_mul(if retries { 6 } else { 2 });
         UnderWay { most, worth_waking: (max_in_flight / 2).max(1) }
+    }
+
+    pub(crate) fn most(self) -> usize {
+        self.most
     }
 }
 

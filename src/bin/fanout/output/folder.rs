@@ -68,6 +68,11 @@ impl Found {
         Ok(found)
     }
 
+    /// How people know it.
+    pub(super) fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
     /// Something is wrong with it.
     pub(super) fn refused(&self, what: &str) -> UsageError {
         wrong(&self.path, what)

@@ -3,6 +3,8 @@
 //!
 //! So a mistake costs nobody a file. What is there already is refused, unless it was said what is to become of it.
 
+mod preview;
+
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -15,6 +17,9 @@ use crate::exit::UsageError;
 use crate::record::Form;
 use crate::resume::{self, Fetched};
 use crate::streams::{self, Standard};
+
+const NOT_EMPTY: &str = "exists and is not empty (use --resume, --overwrite, or another file)";
+const FOLDER_NOT_EMPTY: &str = "is not empty (use --resume, --overwrite, or another one)";
 
 /// What becomes of what is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +55,7 @@ impl Opening {
                 "--include-headers: there are no records to hold them (add --output FILE)",
             ));
         }
+        file.map(preview::found).transpose()?;
         let kept = match file {
             Some(path) if existing == Existing::Kept => keep(path, fetched)?,
             _ => None,
@@ -63,11 +69,16 @@ impl Opening {
         Ok(Opening { form, existing, file: file.map(Path::to_owned), kept, folder })
     }
 
+    /// What the records are made of.
+    pub(crate) fn form(&self) -> Form {
+        self.form
+    }
+
     /// Opens it.
     pub(crate) fn open(self) -> Result<Output, UsageError> {
         if let Some(folder) = self.folder.as_ref().filter(|folder| !folder.is_empty) {
             if self.existing == Existing::Refused {
-                return Err(folder.refused("is not empty (use --resume, --overwrite, or another one)"));
+                return Err(folder.refused(FOLDER_NOT_EMPTY));
             }
         }
         let mut output = match (&self.file, self.form.lines) {
@@ -145,7 +156,7 @@ fn file(path: &Path, existing: Existing, kept: Option<(File, u64)>) -> Result<Ou
     // Of the file that is locked now: another run may have written to it meanwhile.
     if file.metadata().map_err(cannot)?.len() > 0 {
         if existing != Existing::Replaced {
-            return Err(wrong(path, "exists and is not empty (use --resume, --overwrite, or another file)"));
+            return Err(wrong(path, NOT_EMPTY));
         }
         file.set_len(0).map_err(cannot)?;
     }

@@ -30,6 +30,20 @@ pub(crate) fn parse(text: &str) -> Result<u64, String> {
     size.ok_or_else(|| "larger than 16 EiB (use less)".to_owned())
 }
 
+/// As people read it: `512 B`, `16 KiB`, `80.8 MiB`. Rounded up, so that a bound stays one.
+pub(crate) fn shown(bytes: u128) -> String {
+    const SHOWN: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    let mut unit = 0;
+    while bytes >> (10 * unit) >= 1_024 && unit + 1 < SHOWN.len() {
+        unit += 1;
+    }
+    let tenths = bytes.saturating_mul(10).div_ceil(1 << (10 * unit));
+    match (tenths / 10, tenths % 10) {
+        (whole, 0) => format!("{whole} {}", SHOWN[unit]),
+        (whole, tenth) => format!("{whole}.{tenth} {}", SHOWN[unit]),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,6 +65,24 @@ mod tests {
         ];
         for (text, bytes) in cases {
             assert_eq!(parse(text), Ok(bytes), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_shown_with_one_digit_and_never_too_small() {
+        let cases = [
+            (0, "0 B"),
+            (512, "512 B"),
+            (1_024, "1 KiB"),
+            (1_025, "1.1 KiB"),
+            (10 << 20, "10 MiB"),
+            ((10 << 20) + 1, "10.1 MiB"),
+            (3 << 30, "3 GiB"),
+            (1 << 64, "16 EiB"),
+            (1 << 70, "1024 EiB"),
+        ];
+        for (bytes, text) in cases {
+            assert_eq!(shown(bytes), text, "{bytes}");
         }
     }
 

@@ -1,0 +1,196 @@
+//! The most memory that a run can take: each thing that is bounded, and its bound.
+//!
+//! The bounds are those of the library's documentation and of the outbox. They are met when every body is as large as
+//! it may be, and nobody takes the records; so the plan also says what becomes of it when bodies are small.
+
+use std::fmt;
+
+use crate::outbox::{ROOM, UnderWay, WINDOW};
+use crate::values::size;
+
+const KIB: u128 = 1024;
+
+/// The library keeps up to so many bytes of bodies for the tool, or one body that is larger.
+const LIBRARY_ROOM: u128 = 4 * 1024 * KIB;
+
+/// And beside them up to 64 small ones, of up to 4 KiB each.
+const SMALL_BODIES: u128 = 64 * 4 * KIB;
+
+/// A connection's buffers, at most.
+const BUFFERS: u128 = 88 * KIB;
+
+/// The head of a response, at most.
+const HEAD: u128 = fanout::MAX_HEAD as u128;
+
+/// A character of a body may become `\u0001` in a record.
+const LONGEST_ESCAPE: u128 = 6;
+
+/// Of each id that waits to be tried again, the library keeps four for each request in flight.
+const PARKED: u128 = 4;
+
+/// A fingerprint of an id, at most.
+pub(super) const FINGERPRINT: u128 = 32;
+
+/// What the bounds follow from.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) ids: u128,
+    pub(super) max_in_flight: usize,
+    pub(super) retries: u32,
+    pub(super) max_body: u64,
+    /// The longest id.
+    pub(super) id: usize,
+    /// The body of a request for such an id.
+    pub(super) request_body: usize,
+    /// Whether a record is a line that holds the body, and the headers.
+    pub(super) inline: bool,
+    pub(super) headers: bool,
+    pub(super) ordered: bool,
+    /// Ids that are remembered, to be dropped when they come again.
+    pub(super) remembered: u128,
+    /// What the ids of an earlier run take.
+    pub(super) fetched: usize,
+}
+
+/// One thing that takes memory.
+pub(super) struct Part {
+    pub(super) bytes: u128,
+    pub(super) what: String,
+}
+
+/// All of them, for bodies of no more than `body` bytes.
+pub(super) fn parts(settings: &Settings, body: u64) -> Vec<Part> {
+    let body = u128::from(body.min(settings.max_body));
+    let few = |many: usize| (many as u128).min(settings.ids);
+    let in_flight = few(settings.max_in_flight);
+    let id = settings.id as u128;
+    let has_retries = settings.retries > 0;
+    let under_way = few(UnderWay::new(settings.max_in_flight, has_retries).most());
+    let begun = (in_flight + if has_retries { PARKED * in_flight } else { 0 }).min(settings.ids);
+    let record = record(settings, body);
+    let shown = size::shown;
+    let mut parts = vec![
+        part(
+            in_flight.saturating_mul(body.saturating_add(HEAD + BUFFERS)),
+            format!("{in_flight} in flight: a body, {} of head, {} of buffers", shown(HEAD), shown(BUFFERS)),
+        ),
+        part(2 * in_flight * BUFFERS, format!("{} idle connections: buffers", 2 * in_flight)),
+        part(
+            body.max(LIBRARY_ROOM) + SMALL_BODIES.min(64 * body),
+            format!("bodies that have come: {}, or one that is larger", shown(LIBRARY_ROOM)),
+        ),
+        part(
+            (ROOM as u128).saturating_add(under_way.saturating_mul(record)),
+            format!("records to be written: {}, and one for each of {under_way} ids", shown(ROOM as u128)),
+        ),
+        part(
+            under_way.saturating_mul(2 * id).saturating_add(begun * settings.request_body as u128),
+            format!("{under_way} ids under way, and the bodies of {begun} requests"),
+        ),
+    ];
+    if has_retries {
+        let tries = u128::from(settings.retries);
+        parts.push(part(begun * tries * HEAD, format!("{begun} ids' earlier tries: {tries} heads each")));
+    }
+    if settings.ordered {
+        parts.push(part(u128::from(WINDOW) * 64, format!("a window of {WINDOW} ids")));
+    }
+    if settings.remembered > 0 {
+        let bytes = settings.remembered.saturating_mul(FINGERPRINT);
+        parts.push(part(bytes, format!("a fingerprint of {FINGERPRINT} bytes for each id")));
+    }
+    if settings.fetched > 0 {
+        parts.push(part(settings.fetched as u128, "the ids that were fetched before".to_owned()));
+    }
+    parts
+}
+
+fn part(bytes: u128, what: String) -> Part {
+    Part { bytes, what }
+}
+
+/// The largest record.
+fn record(settings: &Settings, body: u128) -> u128 {
+    let escaped = |bytes: u128| bytes.saturating_mul(LONGEST_ESCAPE);
+    let headers = if settings.headers { escaped(HEAD) } else { 0 };
+    let body = if settings.inline { escaped(body) } else { body };
+    body.saturating_add(escaped(settings.id as u128)).saturating_add(headers).saturating_add(KIB)
+}
+
+/// The sum.
+pub(super) fn sum(parts: &[Part]) -> u128 {
+    parts.iter().fold(0, |sum, part| part.bytes.saturating_add(sum))
+}
+
+/// `  80.8 MiB  8 in flight: …`
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:>9}  {}", size::shown(self.bytes), self.what)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u128 = 1024 * KIB;
+
+    fn settings() -> Settings {
+        Settings {
+            ids: 1_000,
+            max_in_flight: 8,
+            retries: 0,
+            max_body: 10 * 1024 * 1024,
+            id: 20,
+            request_body: 0,
+            inline: true,
+            headers: false,
+            ordered: false,
+            remembered: 0,
+            fetched: 0,
+        }
+    }
+
+    #[test]
+    fn each_bound_is_counted_once() {
+        let parts = parts(&settings(), u64::MAX);
+        let [in_flight, idle, come, records, ids] = &parts[..] else { panic!("five parts") };
+        assert_eq!(in_flight.bytes, 8 * (10 * MIB + 16 * KIB + 88 * KIB));
+        assert_eq!(idle.bytes, 16 * 88 * KIB);
+        assert_eq!(come.bytes, 10 * MIB + 64 * 4 * KIB);
+        assert_eq!(records.bytes, 4 * MIB + 16 * (60 * MIB + 6 * 20 + KIB));
+        assert_eq!(ids.bytes, 16 * 40);
+        assert_eq!(sum(&parts), parts.iter().map(|part| part.bytes).sum());
+    }
+
+    #[test]
+    fn what_is_asked_for_is_counted_too() {
+        let all = Settings {
+            retries: 4,
+            ordered: true,
+            headers: true,
+            remembered: 1_000_000,
+            fetched: 48,
+            request_body: 1_000,
+            ..settings()
+        };
+        let bytes: Vec<u128> = parts(&all, 0).iter().skip(2).map(|part| part.bytes).collect();
+        let records = 4 * MIB + 48 * (6 * 20 + 6 * 16 * KIB + KIB);
+        assert_eq!(bytes, [4 * MIB, records, 48 * 40 + 40_000, 40 * 4 * 16 * KIB, 640_000, 32_000_000, 48]);
+    }
+
+    #[test]
+    fn a_few_ids_take_no_more_than_they_can() {
+        let parts = parts(&Settings { ids: 2, retries: 4, ..settings() }, 0);
+        let bytes: Vec<u128> = parts.iter().map(|part| part.bytes).collect();
+        let buffers = [2 * (16 * KIB + 88 * KIB), 4 * 88 * KIB];
+        let records = 4 * MIB + 2 * (6 * 20 + KIB);
+        assert_eq!(bytes, [buffers[0], buffers[1], 4 * MIB, records, 2 * 40, 2 * 4 * 16 * KIB]);
+    }
+
+    #[test]
+    fn bounds_beyond_all_measure_do_not_overflow() {
+        let all = Settings { max_body: u64::MAX, ids: u128::MAX, remembered: u128::MAX, ..settings() };
+        assert_eq!(sum(&parts(&all, u64::MAX)), u128::MAX);
+    }
+}
