@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-pub(crate) use mistakes::parse;
+pub(crate) use mistakes::{commands, parse};
 pub(crate) use output::{OutputArgs, ProgressWhen, TalkArgs};
 pub(crate) use pace::{LimitArg, LimitArgs, PaceArgs};
 pub(crate) use requests::{RequestArgs, ResponseArgs};

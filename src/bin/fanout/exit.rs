@@ -1,6 +1,7 @@
 //! How the process ends. The codes are a contract: see `fanout get --help`.
 
 use std::fmt;
+use std::io;
 use std::process::ExitCode;
 
 /// How the process ends.
@@ -30,6 +31,12 @@ impl Exit {
             }
         }
     }
+}
+
+/// What the system says, without its number: `No such file or directory`.
+pub(crate) fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split_once(" (os error ").map_or(text.as_str(), |(text, _)| text).to_owned()
 }
 
 /// A command line that cannot be carried out. The text names the option, its value, and what would be right.

@@ -11,7 +11,7 @@ use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 
-use crate::cli::{Cli, ManArgs};
+use crate::cli::{Cli, ManArgs, commands};
 use crate::exit::{Exit, UsageError};
 use crate::print::print;
 use crate::screen::Screen;
@@ -23,7 +23,10 @@ pub(crate) fn man(args: &ManArgs, screen: &Screen) -> Result<Exit, UsageError> {
     root.build();
     let command = match &args.command {
         None => &root,
-        Some(name) => root.find_subcommand(name).ok_or_else(|| no_such(name, &root))?,
+        Some(name) => root.find_subcommand(name).ok_or_else(|| {
+            let (name, known) = (name.escape_debug(), commands());
+            UsageError::new(format!("man {name}: no such command (use {known})"))
+        })?,
     };
     Ok(match page(command, &root) {
         Ok(page) => print(page.as_bytes(), screen),
@@ -32,11 +35,6 @@ pub(crate) fn man(args: &ManArgs, screen: &Screen) -> Result<Exit, UsageError> {
             Exit::Failure
         }
     })
-}
-
-fn no_such(name: &str, root: &Command) -> UsageError {
-    let known: Vec<&str> = root.get_subcommands().map(Command::get_name).collect();
-    UsageError::new(format!("man {}: no such command (use {})", name.escape_debug(), known.join(", ")))
 }
 
 fn page(command: &Command, root: &Command) -> std::io::Result<String> {

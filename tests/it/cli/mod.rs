@@ -10,6 +10,8 @@ mod help;
 mod ids;
 mod limits;
 #[cfg(unix)]
+mod mistakes;
+#[cfg(unix)]
 mod packaging;
 mod plan;
 mod requests;

@@ -1,26 +1,25 @@
 //! What clap finds wrong with a command line, in our words: one line that names what is wrong, and what would be right.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Error, Parser};
+use clap::{Arg, CommandFactory, Error, Parser};
 
 use super::{Cli, Command};
 use crate::exit::UsageError;
 
-/// Options of other tools that people have in their fingers, and what they are called here.
+/// Options of other tools that people have in their fingers, and what they are called here, or what there is instead.
 const ELSEWHERE: [(&str, &str); 26] = [
-    ("--batch", "--max-in-flight"),
     ("--body", "--data"),
     ("--concurrency", "--max-in-flight"),
     ("--connections", "--max-in-flight"),
     ("--data-raw", "--data"),
     ("--file", "--input"),
-    ("--follow", "--max-redirects"),
+    ("--follow", "redirects are followed: --max-redirects"),
     ("--force", "--overwrite"),
-    ("--insecure", "--cacert"),
+    ("--insecure", "certificates are always checked: name the server's own with --cacert"),
     ("--jobs", "--max-in-flight"),
-    ("--json", "--data"),
+    ("--json", "--data, and -H 'Content-Type: application/json'"),
     ("--limit", "--at-most"),
-    ("--location", "--max-redirects"),
+    ("--location", "redirects are followed: --max-redirects"),
     ("--max-time", "--timeout"),
     ("--parallel", "--max-in-flight"),
     ("--parallel-max", "--max-in-flight"),
@@ -29,11 +28,24 @@ const ELSEWHERE: [(&str, &str); 26] = [
     ("--retry-max", "--retries"),
     ("--silent", "--quiet"),
     ("--threads", "--max-in-flight"),
-    ("--url", "the URL without an option"),
+    ("--url", "the URL needs no option"),
     ("--workers", "--max-in-flight"),
-    ("-L", "--max-redirects"),
+    ("-L", "redirects are followed: --max-redirects"),
     ("-P", "--max-in-flight"),
-    ("-k", "--cacert"),
+    ("-j", "--max-in-flight"),
+    ("-k", "certificates are always checked: name the server's own with --cacert"),
+];
+
+/// Commands that somebody may look for.
+const OTHER_COMMANDS: [(&str, &str); 8] = [
+    ("completion", "completions"),
+    ("download", "get"),
+    ("fetch", "get"),
+    ("gte", "get"),
+    ("manual", "man"),
+    ("run", "get"),
+    ("server", "serve"),
+    ("test", "demo"),
 ];
 
 /// The command line of this process. One that asks for help or the version ends it here.
@@ -88,12 +100,29 @@ fn unknown(error: &Error, arg: &str) -> String {
             "{shown}: one argument too many (one URL is all; ids come by --ids, --input or a pipe)"
         );
     }
-    let known_elsewhere = ELSEWHERE.iter().find(|(theirs, _)| *theirs == arg).map(|(_, ours)| *ours);
+    let commands = Cli::command();
+    let get = commands.find_subcommand("get").filter(|_| is_about_get(error));
+    if get.is_some_and(|get| get.get_arguments().any(|ours| is_called(ours, arg))) {
+        return format!("{shown}: behind -- there are no options (put it before)");
+    }
+    let known_elsewhere = get.and(ELSEWHERE.iter().find(|(theirs, _)| *theirs == arg));
     let similar = text(error, ContextKind::SuggestedArg);
     match known_elsewhere {
-        Some(ours) => format!("{shown}: unknown option (here it is {ours})"),
+        Some((_, ours)) if ours.starts_with('-') => format!("{shown}: unknown option (here it is {ours})"),
+        Some((_, instead)) => format!("{shown}: unknown option ({instead})"),
         None if !similar.is_empty() => format!("{shown}: unknown option (did you mean {similar}?)"),
         None => format!("{shown}: unknown option (-h lists them)"),
+    }
+}
+
+fn is_called(option: &Arg, name: &str) -> bool {
+    option.get_long().is_some_and(|long| name.strip_prefix("--") == Some(long))
+}
+
+fn is_about_get(error: &Error) -> bool {
+    match error.get(ContextKind::Usage) {
+        Some(ContextValue::StyledStr(usage)) => usage.to_string().contains("fanout get"),
+        _ => false,
     }
 }
 
@@ -103,11 +132,17 @@ fn unknown_command(error: &Error) -> String {
     if command.contains("://") || command.contains("{id}") {
         return "a URL, but no command before it (use fanout get URL)".to_owned();
     }
+    let known = OTHER_COMMANDS.iter().find(|(theirs, _)| *theirs == command).map(|(_, ours)| *ours);
     let command = command.escape_debug();
-    match similar.first() {
+    match known.or(similar.first().map(String::as_str)) {
         Some(similar) => format!("{command}: unknown command (did you mean {similar}?)"),
-        None => format!("{command}: unknown command (-h lists them)"),
+        None => format!("{command}: unknown command (use {})", commands()),
     }
+}
+
+/// `get, serve, demo, completions or man`
+pub(crate) fn commands() -> String {
+    any_of(&Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect::<Vec<_>>())
 }
 
 /// `<URL>` is what may be missing; options are asked for by [`options`](crate::options).
@@ -119,9 +154,12 @@ fn missing(arg: &str) -> String {
     }
 }
 
-/// `--ids` of `--ids <SPEC>`, and of `--verbose...`.
+/// `--ids` of `--ids <SPEC>`, `--verbose` of `--verbose...`, `shell` of `<SHELL>`.
 fn name(arg: &str) -> String {
-    arg.split([' ', '=']).next().unwrap_or_default().trim_end_matches('.').to_owned()
+    match arg.strip_prefix('<').and_then(|arg| arg.strip_suffix('>')) {
+        Some(value) => value.to_lowercase(),
+        None => arg.split([' ', '=']).next().unwrap_or_default().trim_end_matches('.').to_owned(),
+    }
 }
 
 fn text(error: &Error, kind: ContextKind) -> String {
@@ -159,7 +197,7 @@ mod tests {
     #[test]
     fn an_options_name_is_what_stands_before_its_value() {
         for (arg, expected) in
-            [("--ids <SPEC>", "--ids"), ("--verbose...", "--verbose"), ("--quiet", "--quiet"), ("-X", "-X")]
+            [("--ids <SPEC>", "--ids"), ("--verbose...", "--verbose"), ("-X", "-X"), ("<SHELL>", "shell")]
         {
             assert_eq!(name(arg), expected);
         }
@@ -175,7 +213,6 @@ mod tests {
     /// What is known elsewhere is no option of ours, and what it stands for is one.
     #[test]
     fn options_from_elsewhere_lead_to_ours() {
-        use clap::CommandFactory;
         let mut command = Cli::command();
         command.build();
         let get = command.find_subcommand("get").unwrap();
@@ -190,7 +227,11 @@ mod tests {
             .collect();
         for (theirs, ours) in ELSEWHERE {
             assert!(!names.iter().any(|name| name == theirs), "{theirs}");
-            assert!(!ours.starts_with('-') || names.iter().any(|name| name == ours), "{ours}");
+            let ours: Vec<&str> = ours.split([' ', ',']).filter(|word| word.starts_with('-')).collect();
+            assert!(ours.iter().all(|ours| names.iter().any(|name| name == ours)), "{ours:?}");
+        }
+        for (theirs, ours) in OTHER_COMMANDS {
+            assert!(command.find_subcommand(theirs).is_none() && command.find_subcommand(ours).is_some());
         }
     }
 }

@@ -5,6 +5,7 @@
 //! end is gone), or with the process.
 
 mod lines;
+mod meant;
 mod numbered;
 mod ranges;
 mod seen;
@@ -19,7 +20,7 @@ use std::thread;
 
 use crossbeam_channel::{Receiver, bounded};
 
-use crate::exit::UsageError;
+use crate::exit::{UsageError, reason};
 use crate::outbox::Outbox;
 use crate::resume::Fetched;
 use crate::streams::{self, FileId, Standard};
@@ -142,7 +143,8 @@ impl Ids {
         let cannot = |error| cannot_read(&format!("--input {name}"), error);
         let lines = Lines::new(BufReader::new(&*file), name.clone());
         let count = count(lines, self.deduplicate, self.fetched.as_ref(), keep_going);
-        let (total, there) = count.map_err(|error| UsageError::new(format!("--input {error}")))?;
+        let (total, there) =
+            count.map_err(|error| UsageError::new(format!("--input {}", meant::with_hint(error))))?;
         (self.total, self.there_already) = (Some(total), Arc::new(AtomicU64::new(there)));
         file.rewind().map_err(cannot)?;
         Ok(())
@@ -208,7 +210,7 @@ fn streamed(reader: impl Read, name: String) -> impl Iterator<Item = Result<Stri
 }
 
 fn cannot_read(shown: &str, error: io::Error) -> UsageError {
-    UsageError::new(format!("{shown}: cannot read it: {error}"))
+    UsageError::new(format!("{shown}: cannot read it: {}", reason(&error)))
 }
 
 /// How many ids there are to be fetched, and how many were fetched before. If the run is to go on behind them, lines

@@ -7,6 +7,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::meant;
+use crate::values::meant::or_hint;
+
 /// Ranges in the order in which they were given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ranges(Vec<Interval>);
@@ -23,6 +26,10 @@ struct Interval {
 impl Ranges {
     /// Numbers and ranges of them, with commas between.
     pub(crate) fn parse(text: &str) -> Result<Ranges, String> {
+        Ranges::strict(text).map_err(|error| or_hint(text, error, meant::guess, Ranges::strict))
+    }
+
+    fn strict(text: &str) -> Result<Ranges, String> {
         let mut intervals = Vec::new();
         for item in text.split(',') {
             parse_item(item.trim(), &mut intervals)?;
@@ -112,14 +119,11 @@ fn parse_item(item: &str, intervals: &mut Vec<Interval>) -> Result<(), String> {
 }
 
 fn number(text: &str, item: &str) -> Result<u64, String> {
-    let item = item.escape_debug();
+    let shown = item.escape_debug();
     if !crate::values::digits(text) {
-        return Err(format!(
-            "'{item}' is no number and no range \
-             (use for instance 1-60,75; other ids go in a file: --input FILE)"
-        ));
+        return Err(format!("'{shown}' is no number and no range ({})", meant::instead(item)));
     }
-    text.parse().map_err(|_| format!("'{item}' is too large (use at most {})", u64::MAX))
+    text.parse().map_err(|_| format!("'{shown}' is too large (use at most {})", u64::MAX))
 }
 
 /// What is left of `first..=last` when the intervals of `seen`, which do not overlap, are taken out of it.

@@ -4,7 +4,7 @@ use std::io::BufReader;
 
 use super::lines::{Lines, Trouble};
 use super::seen::Seen;
-use super::{Ids, Input, Source};
+use super::{Ids, Input, Source, meant};
 use crate::exit::UsageError;
 
 /// So many of the first ids are kept.
@@ -50,8 +50,8 @@ impl Ids {
                 let lines = Lines::new(BufReader::new(file), name);
                 // If it is counted already, the first ones are enough.
                 let enough = if total.is_some() { FIRST } else { usize::MAX };
-                let (counted, first) =
-                    count(lines, deduplicate, is_left, keep_going, enough).map_err(UsageError::new)?;
+                let (counted, first) = count(lines, deduplicate, is_left, keep_going, enough)
+                    .map_err(|error| UsageError::new(meant::with_hint(error)))?;
                 Ok(survey(from, total.unwrap_or(counted), first, true))
             }
         }

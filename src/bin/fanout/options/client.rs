@@ -8,12 +8,12 @@ use fanout::http::Method;
 use fanout::{BuildError, Builder, FanOutClient, RetryBudget, RetryPolicy};
 
 use crate::cli::{GetArgs, RetryArgs};
-use crate::exit::UsageError;
+use crate::exit::{UsageError, reason};
 use crate::limits::Limits;
 use crate::template::Template;
 use crate::values::request::{self, Data};
 use crate::values::statuses::Statuses;
-use crate::values::{duration, percent, size, whole};
+use crate::values::{duration, percent, size, url, whole};
 
 use super::{Bounds, optional, value};
 
@@ -47,7 +47,7 @@ pub(super) fn client(
     let builder = requests(builder, args, body)?;
     let builder = connections(builder, args)?;
     let builder = responses(builder, args)?;
-    builder.build().map_err(|error| in_our_words(&error, args.requests.cacert.as_deref()))
+    builder.build().map_err(|error| in_our_words(&error, args))
 }
 
 /// What is tried again.
@@ -124,7 +124,8 @@ pub(super) fn body(args: &GetArgs) -> Result<Option<Vec<u8>>, UsageError> {
         Ok(Data::File(path)) => (format!("--data {}", text.escape_debug()), read_bounded(path)),
         Err(error) => return Err(UsageError::new(format!("--data {}: {error}", text.escape_debug()))),
     };
-    let body = body.map_err(|error| UsageError::new(format!("{shown}: cannot read it: {error}")))?;
+    let body =
+        body.map_err(|error| UsageError::new(format!("{shown}: cannot read it: {}", reason(&error))))?;
     if body.len() as u64 > MAX_DATA {
         return Err(UsageError::new(format!("{shown}: larger than 1 MiB (use a smaller body)")));
     }
@@ -149,7 +150,7 @@ fn connections(mut builder: Builder, args: &GetArgs) -> Result<Builder, UsageErr
     }
     if let Some(path) = &args.requests.cacert {
         let certificates = fs::read(path).map_err(|error| {
-            UsageError::new(format!("--cacert {}: cannot read it: {error}", path.display()))
+            UsageError::new(format!("--cacert {}: cannot read it: {}", path.display(), reason(&error)))
         })?;
         builder = builder.root_certificates_pem(certificates);
     }
@@ -167,14 +168,20 @@ fn responses(builder: Builder, args: &GetArgs) -> Result<Builder, UsageError> {
 }
 
 /// The library names its settings (`burst is 0: …`); here they are options, in the form of [`value`].
-fn in_our_words(error: &BuildError, cacert: Option<&Path>) -> UsageError {
+fn in_our_words(error: &BuildError, args: &GetArgs) -> UsageError {
     let (setting, text) = (error.setting(), error.to_string());
     let what = text.strip_prefix(setting).unwrap_or(&text);
     let what = what.strip_prefix(" is ").unwrap_or(what);
-    UsageError::new(match (setting, cacert) {
-        ("url", _) => format!("URL {what}"),
+    let works = |url: &str| FanOutClient::builder(url).build().is_ok();
+    UsageError::new(match (setting, &args.requests.cacert) {
+        ("url", _) => match url::meant(&args.url, works) {
+            Some(guess) => format!("URL {what} (did you mean {guess}?)"),
+            None => format!("URL {what}"),
+        },
         ("root_certificates_pem", Some(path)) => {
-            format!("--cacert {}: {}", path.display(), what.trim_start_matches("not usable: "))
+            let what = what.trim_start_matches("not usable: ");
+            let broken = if what.starts_with("it ") { "" } else { "a certificate that cannot be read: " };
+            format!("--cacert {}: {broken}{what}", path.display())
         }
         _ => format!("--{} {what}", setting.replace('_', "-")),
     })

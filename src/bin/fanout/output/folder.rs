@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::lock;
-use crate::exit::UsageError;
+use crate::exit::{UsageError, reason};
 use crate::record::BodyFile;
 use crate::resume::Fetched;
 
@@ -38,11 +38,17 @@ pub(super) struct Found {
 impl Found {
     /// Looks at what is there, and changes nothing. Regular files are put into `fetched`.
     pub(super) fn look(path: &Path, mut fetched: Option<&mut Fetched>) -> Result<Found, UsageError> {
-        let cannot = |what: &str, error: io::Error| wrong(path, format_args!("cannot {what} it: {error}"));
+        let cannot =
+            |what: &str, error: io::Error| wrong(path, format_args!("cannot {what} it: {}", reason(&error)));
         let mut found = Found { path: path.to_owned(), locked: None, parts: Vec::new(), is_empty: true };
         let entries = match fs::read_dir(path) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return match super::missing_folder(path) {
+                    Some(missing) => Err(wrong(path, missing)),
+                    None => Ok(found),
+                };
+            }
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
                 return Err(wrong(path, "is no directory (name one, or one that is to be made)"));
             }
@@ -90,7 +96,7 @@ impl Found {
             }
             // Not the folders above it: where one is missing, it is more often than not a slip, or a disk that is
             // not mounted.
-            Err(error) => return Err(wrong(path, format_args!("cannot make it: {error}"))),
+            Err(error) => return Err(wrong(path, format_args!("cannot make it: {}", reason(&error)))),
         }
         let folder = Folder {
             part: path.join(format!("{}{}{}", PART[0], std::process::id(), PART[1])),
@@ -102,7 +108,7 @@ impl Found {
         self.parts.iter().for_each(|part| drop(fs::remove_file(part)));
         File::create(&folder.part)
             .and_then(|_| fs::remove_file(&folder.part))
-            .map_err(|error| wrong(&folder.path, format_args!("cannot write to it: {error}")))?;
+            .map_err(|error| wrong(&folder.path, format_args!("cannot write to it: {}", reason(&error))))?;
         Ok(folder)
     }
 }

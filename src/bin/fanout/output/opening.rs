@@ -13,7 +13,7 @@ use super::folder::Found;
 use super::lines::Lines;
 use super::{Output, Sink, lock};
 use crate::cli::OutputArgs;
-use crate::exit::UsageError;
+use crate::exit::{UsageError, reason};
 use crate::record::Form;
 use crate::resume::{self, Fetched};
 use crate::streams::{self, Standard};
@@ -126,7 +126,7 @@ fn keep(path: &Path, fetched: &mut Fetched) -> Result<Option<(File, u64)>, Usage
     let file = match OpenOptions::new().read(true).append(true).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(wrong(path, format_args!("cannot open it: {error}"))),
+        Err(error) => return Err(wrong(path, format_args!("cannot open it: {}", reason(&error)))),
     };
     if !file.metadata().is_ok_and(|metadata| metadata.is_file()) {
         return Err(wrong(path, "is no regular file, and cannot be read back (leave --resume out)"));
@@ -139,7 +139,7 @@ fn keep(path: &Path, fetched: &mut Fetched) -> Result<Option<(File, u64)>, Usage
 }
 
 fn file(path: &Path, existing: Existing, kept: Option<(File, u64)>) -> Result<Output, UsageError> {
-    let cannot = |error: io::Error| wrong(path, format_args!("cannot write it: {error}"));
+    let cannot = |error: io::Error| wrong(path, format_args!("cannot write it: {}", reason(&error)));
     if let Some((file, whole)) = kept {
         // What is behind the last whole record.
         file.set_len(whole).map_err(cannot)?;
@@ -175,7 +175,8 @@ fn to_file(file: File, path: &Path, length: Option<u64>) -> Output {
 }
 
 fn standard() -> Result<Output, UsageError> {
-    let cannot = |error: io::Error| UsageError::new(format!("cannot write to standard output: {error}"));
+    let cannot =
+        |error: io::Error| UsageError::new(format!("cannot write to standard output: {}", reason(&error)));
     let file = streams::standard_output().map_err(cannot)?;
     let name = "standard output".to_owned();
     let is_regular = file.metadata().is_ok_and(|metadata| metadata.is_file());

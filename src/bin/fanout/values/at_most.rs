@@ -2,10 +2,14 @@
 
 use fanout::Limit;
 
-use super::{digits, duration, whole};
+use super::{digits, duration, meant, whole};
 
 /// So many requests in any window of a length.
 pub(crate) fn parse(text: &str) -> Result<Limit, String> {
+    strict(text).map_err(|error| meant::or_hint(text, error, meant::units, strict))
+}
+
+fn strict(text: &str) -> Result<Limit, String> {
     let Some((number, window)) = text.split_once('/') else {
         return Err("no window behind it (use N/DUR, as in 5000/h or 100/10s)".to_owned());
     };
@@ -15,7 +19,7 @@ pub(crate) fn parse(text: &str) -> Result<Limit, String> {
     let number =
         whole(number, 1..=u32::MAX).map_err(|error| format!("not a number of requests ({error})"))?;
     let is_unit = window.starts_with(|first: char| first.is_ascii_alphabetic());
-    let window = if is_unit { duration::parse(&format!("1{window}")) } else { duration::parse(window) };
+    let window = if is_unit { duration::strict(&format!("1{window}")) } else { duration::strict(window) };
     Ok(Limit::at_most(number, window?))
 }
 
@@ -54,6 +58,7 @@ mod tests {
             ("/h", "not a number of requests"),
             ("4294967296/h", "not a number of requests"),
             ("10/", "no span of time"),
+            ("5,000 per hour", "no window behind it (did you mean 5000/h?)"),
             ("10/x", "unknown unit 'x' (use ms, s, m, h or d)"),
             ("10/10", "'10' has no unit (use for instance 10s or 10ms)"),
             ("10/0s", "no time at all"),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::fraction;
+use super::{fraction, meant};
 
 /// From long to short, which is also the order they are written in: `1h30m`.
 const UNITS: [(&str, u64); 7] = [
@@ -17,6 +17,10 @@ const UNITS: [(&str, u64); 7] = [
 
 /// A span of time that is more than nothing. Each number needs its unit: `10` might be anything.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
+    strict(text).map_err(|error| meant::or_hint(text, error, meant::units, strict))
+}
+
+pub(super) fn strict(text: &str) -> Result<Duration, String> {
     let mut rest = text;
     let mut nanos: u64 = 0;
     let mut allowed = &UNITS[..];
@@ -132,8 +136,10 @@ mod tests {
             ("-1s", "not a span of time"),
             ("1.s", "not a span of time"),
             ("10x", "unknown unit 'x' (use ms, s, m, h or d)"),
-            ("10 s", "unknown unit ' s'"),
-            ("10S", "unknown unit 'S'"),
+            ("10 s", "unknown unit ' s' (did you mean 10s?)"),
+            ("10S", "unknown unit 'S' (did you mean 10s?)"),
+            ("5 min", "unknown unit ' min' (did you mean 5m?)"),
+            ("1,5s", "unknown unit ',' (did you mean 1.5s?)"),
             ("30m1h", "units go from long to short"),
             ("1s1s", "units go from long to short"),
             ("0", "no time at all (use more than 0, with a unit, as in 10s)"),

@@ -5,12 +5,14 @@
 
 pub(crate) mod at_most;
 pub(crate) mod duration;
+pub(crate) mod meant;
 pub(crate) mod percent;
 pub(crate) mod rate;
 pub(crate) mod request;
 pub(crate) mod share;
 pub(crate) mod size;
 pub(crate) mod statuses;
+pub(crate) mod url;
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;

@@ -4,10 +4,33 @@ use std::time::Duration;
 
 use fanout::Rate;
 
-use super::fraction;
+use super::{fraction, meant};
 
 /// A rate. A decimal becomes an exact fraction: `1.5/s` is 3 in 2 seconds.
 pub(crate) fn parse(text: &str) -> Result<Rate, String> {
+    strict(text).map_err(|error| meant::or_hint(text, error, guess, strict))
+}
+
+/// `10 per second` as `10/s`, `10s` and `10 rps` as `10/s`, `unlimited` as `none`.
+fn guess(text: &str) -> String {
+    let plain = meant::units(text);
+    if ["unlimited", "infinite", "infinity", "inf", "off", "no"].contains(&plain.as_str()) {
+        return "none".to_owned();
+    }
+    let (number, unit) = plain.split_at(plain.find(|c: char| c.is_alphabetic()).unwrap_or(plain.len()));
+    match unit {
+        // 1e9, which is a number for some.
+        _ if unit.starts_with('e') => match plain.parse::<f64>() {
+            Ok(number) if number.fract() == 0.0 => format!("{number}"),
+            _ => plain,
+        },
+        "rps" | "qps" | "/sec" => format!("{number}/s"),
+        "s" | "m" | "h" | "d" if !number.ends_with('/') => format!("{number}/{unit}"),
+        _ => plain,
+    }
+}
+
+fn strict(text: &str) -> Result<Rate, String> {
     if text == "none" {
         return Ok(Rate::UNLIMITED);
     }
@@ -17,6 +40,9 @@ pub(crate) fn parse(text: &str) -> Result<Rate, String> {
         "m" => 60,
         "h" => 3_600,
         "d" => 86_400,
+        _ if unit.starts_with(|c: char| c.is_ascii_digit()) => {
+            return Err(format!("a rate is per s, m, h or d (for any other span there is --at-most {text})"));
+        }
         "" => return Err("no unit behind the / (use s, m, h or d, as in 10/s)".to_owned()),
         _ => {
             return Err(format!("unknown unit '{}' (use s, m, h or d)", unit.escape_debug()));
@@ -70,7 +96,9 @@ mod tests {
         let cases = [
             ("10/x", "unknown unit 'x' (use s, m, h or d)"),
             ("10/", "no unit behind the / (use s, m, h or d, as in 10/s)"),
-            ("10/5m", "unknown unit '5m' (use s, m, h or d)"),
+            ("10/5m", "a rate is per s, m, h or d (for any other span there is --at-most 10/5m)"),
+            ("1e9", "not a number of requests (did you mean 1000000000?)"),
+            ("unlimited", "not a number of requests (did you mean none?)"),
             ("ten", "not a number of requests"),
             ("", "not a number of requests"),
             ("-1/s", "not a number of requests"),

@@ -1,6 +1,6 @@
 //! `10MiB`, `64K`, `512`.
 
-use super::digits;
+use super::{digits, meant};
 
 const UNITS: [(&str, u64); 10] = [
     ("", 1),
@@ -17,8 +17,24 @@ const UNITS: [(&str, u64); 10] = [
 
 /// A number of bytes. Units are powers of 1024, in either case.
 pub(crate) fn parse(text: &str) -> Result<u64, String> {
+    strict(text).map_err(|error| meant::or_hint(text, error, guess, strict))
+}
+
+/// `10 MB` as `10M`.
+fn guess(text: &str) -> String {
+    let plain = text.to_uppercase().replace([' ', ',', '_'], "");
+    match plain.strip_suffix('B').filter(|number| number.ends_with(['K', 'M', 'G', 'T'])) {
+        Some(number) => number.to_owned(),
+        None => plain,
+    }
+}
+
+fn strict(text: &str) -> Result<u64, String> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
+    if digits(number) && unit.starts_with('.') {
+        return Err("not a whole number (use a smaller unit: 1536K for 1.5M)".to_owned());
+    }
     if !digits(number) {
         return Err("not a size (use for instance 512, 64K or 10MiB)".to_owned());
     }
@@ -92,9 +108,10 @@ mod tests {
             ("", "not a size"),
             ("K", "not a size"),
             ("-1", "not a size"),
-            ("10KB", "unknown unit 'KB' (use K, M, G or KiB, MiB, GiB: powers of 1024)"),
-            ("1.5M", "unknown unit '.5M'"),
-            ("10 M", "unknown unit ' M'"),
+            ("10KB", "unknown unit 'KB' (did you mean 10K?)"),
+            ("10x", "unknown unit 'x' (use K, M, G or KiB, MiB, GiB: powers of 1024)"),
+            ("1.5M", "not a whole number (use a smaller unit: 1536K for 1.5M)"),
+            ("10 M", "unknown unit ' M' (did you mean 10M?)"),
             ("99999999999999999999", "larger than 16 EiB"),
             ("18014398509481984K", "larger than 16 EiB"),
         ];

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::whole;
+use super::{meant, whole};
 
 /// A set of statuses, as the ranges it was written in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +11,10 @@ pub(crate) struct Statuses(Vec<RangeInclusive<u16>>);
 impl Statuses {
     /// Statuses and ranges of them, with commas between.
     pub(crate) fn parse(text: &str) -> Result<Statuses, String> {
+        Statuses::strict(text).map_err(|error| meant::or_hint(text, error, guess, Statuses::strict))
+    }
+
+    fn strict(text: &str) -> Result<Statuses, String> {
         text.split(',').map(|item| range(item.trim())).collect::<Result<_, _>>().map(Statuses)
     }
 
@@ -33,6 +37,18 @@ fn range(item: &str) -> Result<RangeInclusive<u16>, String> {
     Ok(first..=last)
 }
 
+/// `2xx` as `200-299`, `all` as `100-999`.
+fn guess(text: &str) -> String {
+    let item = |item: &str| match item.trim().to_lowercase().as_str() {
+        "all" | "any" | "*" => "100-999".to_owned(),
+        class if class.len() == 3 && class.ends_with("xx") => {
+            format!("{first}00-{first}99", first = class.trim_end_matches('x'))
+        }
+        other => other.to_owned(),
+    };
+    text.split([',', ' ']).filter(|text| !text.is_empty()).map(item).collect::<Vec<_>>().join(",")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,10 +67,12 @@ mod tests {
     fn what_is_no_status_is_named() {
         let cases = [
             ("", "'' is no status"),
-            ("200,", "'' is no status"),
+            ("200,", "'' is no status (did you mean 200?)"),
             ("99", "'99' is no status (use 100 to 999, as in 200-299,404)"),
             ("1000", "'1000' is no status"),
-            ("2xx", "'2xx' is no status"),
+            ("2xx", "'2xx' is no status (did you mean 200-299?)"),
+            ("200 404", "'200 404' is no status (did you mean 200,404?)"),
+            ("all", "'all' is no status (did you mean 100-999?)"),
             ("200-", "'200-' is no status"),
             ("200-299-300", "'200-299-300' is no status"),
             ("299-200", "'299-200' goes down (use 200-299)"),

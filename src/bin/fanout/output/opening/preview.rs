@@ -5,7 +5,8 @@ use std::io;
 use std::path::Path;
 
 use super::{Existing, Opening, wrong};
-use crate::exit::UsageError;
+use crate::exit::{UsageError, reason};
+use crate::output::missing_folder;
 use crate::values::size;
 
 impl Opening {
@@ -47,16 +48,12 @@ impl Opening {
 
 /// What there is already, if a file can be there at all.
 pub(super) fn found(path: &Path) -> Result<Option<Metadata>, UsageError> {
-    let above = path.parent().filter(|above| *above != Path::new("")).unwrap_or(Path::new("."));
     match path.metadata() {
         Ok(metadata) if metadata.is_dir() => Err(wrong(path, "is a directory (name a file in it)")),
         Ok(metadata) => Ok(Some(metadata)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => match above.metadata() {
-            Ok(_) => Ok(None),
-            Err(_) => {
-                Err(wrong(path, format_args!("there is no folder {} (make it first)", above.display())))
-            }
-        },
-        Err(error) => Err(wrong(path, format_args!("cannot write it: {error}"))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            missing_folder(path).map_or(Ok(None), |missing| Err(wrong(path, missing)))
+        }
+        Err(error) => Err(wrong(path, format_args!("cannot write it: {}", reason(&error)))),
     }
 }
