@@ -52,6 +52,10 @@ impl Limits {
         others.iter().fold(builder.rate(rate).burst(burst), |builder, limit| builder.limit(*limit))
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Limit> {
+        self.0.iter()
+    }
+
     fn each(&self) -> impl Iterator<Item = Quota> {
         self.0.iter().map(|limit| {
             let (rate, burst) = limit.parts();

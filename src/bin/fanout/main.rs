@@ -14,8 +14,10 @@ mod get;
 mod run;
 mod serve;
 
+mod beside;
 mod failure;
 mod ids;
+mod ledger;
 mod limits;
 mod outbox;
 mod output;
@@ -24,7 +26,9 @@ mod quota;
 mod record;
 mod streams;
 
+mod end;
 mod exit;
+mod figures;
 mod logging;
 mod progress;
 mod screen;

@@ -1,6 +1,7 @@
 //! Turns the command line into checked values, once. What comes out of here can be carried out, as far as
 //! that can be known without sending anything.
 
+mod beside;
 mod client;
 mod limits;
 mod serve;
@@ -11,14 +12,17 @@ use std::time::Duration;
 
 use fanout::{FanOutClient, MAX_IN_FLIGHT};
 
+use crate::beside::{Beside, place_of};
 use crate::cli::{GetArgs, ProgressWhen, TalkArgs};
 use crate::exit::UsageError;
 use crate::failure::Place;
+use crate::figures::{Figures, Settings};
 use crate::ids::{Ids, Ranges};
 use crate::limits::Limits;
 use crate::output::Output;
 use crate::quota::Quota;
 use crate::streams::{self, FileId};
+use crate::summary::Again;
 use crate::values::{duration, rate, whole};
 
 pub(crate) use serve::serve_settings;
@@ -35,6 +39,11 @@ pub(crate) struct GetOptions {
     pub(crate) deadline: Option<Duration>,
     pub(crate) keep_going: bool,
     pub(crate) place: Place,
+    /// The file of --failed.
+    pub(crate) failed: Option<Beside>,
+    pub(crate) figures: Option<Figures>,
+    pub(crate) settings: Settings,
+    pub(crate) again: Again,
     pub(crate) progress: ProgressWhen,
     pub(crate) talk: TalkArgs,
 }
@@ -56,6 +65,8 @@ impl GetOptions {
         if let (Some(deadline), Some(total)) = (deadline, ids.total) {
             refuse_what_cannot_be_met(deadline, total, &limits)?;
         }
+        let failed = beside::failed(&args.output, &ids)?;
+        let figures = beside::figures(&args.output, &ids, failed.as_ref())?;
         let output = match output_path {
             Some(path) => Output::file(path, args.output.overwrite)?,
             None => Output::standard()?,
@@ -70,9 +81,25 @@ impl GetOptions {
             deadline,
             keep_going: args.responses.keep_going,
             place: Place::of(&args.url, method),
+            again: again(&args, failed.as_ref()),
+            settings: Settings { max_in_flight, output: output_path.map(|path| path.display().to_string()) },
+            failed,
+            figures,
             progress: args.output.progress,
             talk: args.talk,
         })
+    }
+}
+
+/// What to say to whoever wants the rest.
+fn again(args: &GetArgs, failed: Option<&Beside>) -> Again {
+    let is_input = |failed: &Beside| {
+        let input = args.input.as_ref().and_then(|input| place_of(input).ok());
+        input.is_some_and(|input| input == failed.place())
+    };
+    Again {
+        failed_is_input: failed.is_some_and(is_input),
+        output_is_file: args.output.output.as_ref().is_some_and(|path| path != Path::new("-")),
     }
 }
 

@@ -109,6 +109,11 @@ impl Outbox {
         self.emptied.notify_all();
     }
 
+    /// How many records wait to be written, or are being written.
+    pub(crate) fn unwritten(&self) -> usize {
+        self.state.lock().unwritten()
+    }
+
     /// For the writer: waits for the next record; nothing when all have been written.
     pub(crate) fn next(&self) -> Option<Vec<u8>> {
         let mut state = self.state.lock();
@@ -161,7 +166,10 @@ impl Outbox {
     }
 
     fn delivery(mut state: MutexGuard<'_, State>) -> Delivery {
-        Delivery { unwritten: state.unwritten(), failure: state.failure.take() }
+        let delivery = Delivery { unwritten: state.unwritten(), failure: state.failure.take() };
+        // What is told to have stayed here must not get out after all.
+        state.records.clear();
+        delivery
     }
 }
 

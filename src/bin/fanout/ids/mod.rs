@@ -2,28 +2,34 @@
 //!
 //! Standard input may be silent for ever, and nothing can wake a thread that reads it. So ids are read on a
 //! thread of their own, which nobody ever waits for: it ends with the ids, with the run (the channel's other
-//! end is gone), or with the process.
+//! end is gone), or with the process. Only from a range or a regular file the walk through it is asked back, at the end
+//! of a run that keeps account of what it leaves: its thread waits for nothing but the run.
 
 mod lines;
 mod ranges;
 mod seen;
+mod walk;
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek};
+use std::io::{self, BufReader, Seek};
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
+use std::sync::atomic::AtomicU64;
+use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, bounded};
 
 use crate::exit::UsageError;
+use crate::ledger::Ledger;
 use crate::outbox::Outbox;
 use crate::streams::{self, FileId, Standard};
 use lines::Lines;
-pub(crate) use lines::Trouble;
 use seen::Seen;
+use walk::From;
 
+pub(crate) use lines::Trouble;
 pub(crate) use ranges::Ranges;
+pub(crate) use walk::{LeftOfRanges, Walk};
 
 /// Where the ids come from, and whether each is taken only once.
 pub(crate) struct Ids {
@@ -31,6 +37,16 @@ pub(crate) struct Ids {
     deduplicate: bool,
     /// How many there are, where it is known.
     pub(crate) total: Option<u128>,
+    /// How many were given again, and are left out: where `total` is known, of all; otherwise of those that have come
+    /// so far.
+    pub(crate) duplicates: Arc<AtomicU64>,
+}
+
+/// The thread that brings the ids.
+pub(crate) struct Feeder {
+    /// Its end can be waited for.
+    is_bounded: bool,
+    thread: JoinHandle<Walk>,
 }
 
 enum Source {
@@ -51,8 +67,11 @@ struct Input {
 
 impl Ids {
     pub(crate) fn from_ranges(ranges: Ranges, deduplicate: bool) -> Ids {
+        let given = ranges.count();
         let ranges = if deduplicate { ranges.without_duplicates() } else { ranges };
-        Ids { total: Some(ranges.count()), source: Source::Ranges(ranges), deduplicate: false }
+        let total = ranges.count();
+        let duplicates = Arc::new(AtomicU64::new(u64::try_from(given - total).unwrap_or(u64::MAX)));
+        Ids { total: Some(total), source: Source::Ranges(ranges), deduplicate: false, duplicates }
     }
 
     pub(crate) fn from_standard_input(deduplicate: bool) -> Result<Ids, UsageError> {
@@ -86,7 +105,7 @@ impl Ids {
         let id = FileId::of_open(&file, path);
         let rereadable = id.is_some() && path.is_some();
         let source = Source::Lines(Input { file, id, name: name.to_owned(), rereadable });
-        Ok(Ids { source, deduplicate, total: None })
+        Ok(Ids { source, deduplicate, total: None, duplicates: Arc::default() })
     }
 
     /// The file that they come from, and what it is called; nothing if it is no regular file.
@@ -95,6 +114,11 @@ impl Ids {
             Source::Lines(Input { id: Some(id), name, .. }) => Some((id, name)),
             _ => None,
         }
+    }
+
+    /// Whether those that a run leaves can be read at its end.
+    pub(crate) fn are_read_to_the_end(&self) -> bool {
+        self.source.is_bounded()
     }
 
     /// Reads a file of `--input` through, if it can be read twice: so that a bad line is refused before
@@ -107,76 +131,96 @@ impl Ids {
         let cannot = |error| cannot_read(&format!("--input {name}"), error);
         let lines = Lines::new(BufReader::new(&*file), name.clone());
         let count = count(lines, self.deduplicate, keep_going);
-        self.total = Some(count.map_err(|error| UsageError::new(format!("--input {error}")))?);
+        let (total, duplicates) = count.map_err(|error| UsageError::new(format!("--input {error}")))?;
+        (self.total, self.duplicates) = (Some(total), Arc::new(AtomicU64::new(duplicates)));
         file.rewind().map_err(cannot)?;
         Ok(())
     }
 
-    /// Starts the thread that brings the ids, each when `outbox` admits it.
+    /// Starts the thread that brings the ids, each when `outbox` admits it. `ledger` hears of each before that.
     /// `on_trouble` is called, on that thread, with what keeps it from an id; it says whether to go on.
     pub(crate) fn feed(
         self,
         ahead: usize,
         outbox: Arc<Outbox>,
+        ledger: Option<Arc<Ledger>>,
         on_trouble: impl Fn(Trouble) -> bool + Send + 'static,
-    ) -> io::Result<Receiver<String>> {
+    ) -> io::Result<(Receiver<String>, Feeder)> {
         let (ids, receiver) = bounded(ahead);
+        let is_bounded = self.source.is_bounded();
+        let counted = self.total.is_none().then_some(self.duplicates);
+        let mut walk = Walk::new(self.source.open(), self.deduplicate, counted);
         let feeder = move || {
-            let mut seen = self.deduplicate.then(Seen::new);
-            for id in self.source.into_ids() {
+            while let Some(id) = walk.next() {
                 let id = match id {
                     Ok(id) => id,
                     Err(trouble) => match on_trouble(trouble) {
                         true => continue,
-                        false => return,
+                        false => return walk,
                     },
                 };
-                if seen.as_mut().is_some_and(|seen| !seen.insert(&id)) {
-                    continue;
+                if ledger.as_ref().is_some_and(|ledger| !ledger.take(&id, walk.line())) {
+                    return walk; // the account is closed
                 }
                 outbox.admit();
                 if ids.send(id).is_err() {
-                    return; // the run has ended
+                    return walk; // the run has ended
                 }
             }
+            if let Some(ledger) = ledger {
+                ledger.exhausted();
+            }
+            walk
         };
-        // Not kept: see the module's comment.
-        drop(thread::Builder::new().name("ids".to_owned()).spawn(feeder)?);
-        Ok(receiver)
+        let thread = thread::Builder::new().name("ids".to_owned()).spawn(feeder)?;
+        Ok((receiver, Feeder { is_bounded, thread }))
+    }
+}
+
+impl Feeder {
+    /// When the run is over: waits for the thread, and gives back the walk, which is where it left off. Nothing if the
+    /// walk may wait for ever, in a read: see the module's comment.
+    pub(crate) fn walk(self) -> Option<Walk> {
+        self.is_bounded.then(|| self.thread.join().ok()).flatten()
     }
 }
 
 impl Source {
-    /// The ids one by one.
-    fn into_ids(self) -> Box<dyn Iterator<Item = Result<String, Trouble>>> {
+    /// Whether it comes to its end by itself, and waits for nobody.
+    fn is_bounded(&self) -> bool {
         match self {
-            Source::Ranges(ranges) => Box::new(ranges.into_ids().map(Ok)),
-            Source::Lines(Input { file, name, .. }) => Box::new(streamed(file, name)),
+            Source::Ranges(_) => true,
+            Source::Lines(Input { rereadable, .. }) => *rereadable,
         }
     }
-}
 
-/// Control characters are left to the client, which refuses the id when its turn comes: with `--keep-going`
-/// the others go on.
-fn streamed(reader: impl Read, name: String) -> impl Iterator<Item = Result<String, Trouble>> {
-    let mut lines = Lines::new(BufReader::new(reader), name);
-    std::iter::from_fn(move || lines.next_id().transpose())
+    fn open(self) -> From {
+        match self {
+            Source::Ranges(ranges) => From::Ranges(ranges.walk()),
+            Source::Lines(Input { file, name, .. }) => From::Lines(Lines::new(BufReader::new(file), name)),
+        }
+    }
 }
 
 fn cannot_read(shown: &str, error: io::Error) -> UsageError {
     UsageError::new(format!("{shown}: cannot read it: {error}"))
 }
 
-/// How many ids there are. If the run is to go on behind them, lines that are none count as well, since they
-/// will be failures.
-fn count(mut lines: Lines<impl io::BufRead>, deduplicate: bool, keep_going: bool) -> Result<u128, String> {
+/// How many ids there are, and how many were given again. If the run is to go on behind them, lines that are none count
+/// as ids, since they will be failures.
+fn count(
+    mut lines: Lines<impl io::BufRead>,
+    deduplicate: bool,
+    keep_going: bool,
+) -> Result<(u128, u64), String> {
     let mut seen = deduplicate.then(Seen::new);
-    let mut count = 0;
+    let (mut count, mut duplicates) = (0, 0);
     loop {
         let id = if keep_going { lines.next_id() } else { lines.next_checked() };
         match id {
-            Ok(Some(id)) => count += u128::from(seen.as_mut().is_none_or(|seen| seen.insert(&id))),
-            Ok(None) => return Ok(count),
+            Ok(Some(id)) if seen.as_mut().is_none_or(|seen| seen.insert(&id)) => count += 1,
+            Ok(Some(_)) => duplicates += 1,
+            Ok(None) => return Ok((count, duplicates)),
             Err(Trouble::Line(_)) if keep_going => count += 1,
             Err(Trouble::Line(error) | Trouble::Reader(error)) => return Err(error),
         }
