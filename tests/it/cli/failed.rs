@@ -1,7 +1,7 @@
 //! `--failed FILE`: however a run ends, each of its ids is in the output with success, or in FILE, once.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::Stdio;
 
 #[cfg(unix)]
@@ -351,6 +351,68 @@ fn the_file_of_standard_input_or_output_is_refused() {
 fn a_mistake_elsewhere_leaves_the_file_as_it_is() {
     let (api, file) = (Api::new(), TempPath::with("failed-mistake", "old\n"));
     get(["--ids", "1", "--failed", file.shown(), "--output", "/nowhere/out", &api.url]).code(2);
+    assert_eq!(file.text(), "old\n");
+    alone(&file);
+}
+
+/// Writing it down takes longer than a run may take to end after a signal, and goes on all the same.
+#[cfg(unix)]
+#[test]
+fn a_long_rest_is_written_to_its_end_after_a_signal() {
+    const ALL: u64 = 5_000_000;
+    let (_server, url) = super::serve::serve(&["--rate", "none", "--hang-id", "20"]);
+    let file = TempPath::with("failed-long", "old\n");
+    let range = format!("1-{ALL}");
+    let args = ["--rate", "none", "--timeout", "1h", "--failed", file.shown(), &url];
+    let mut running =
+        Running::start(&mut get_command(["--ids", &range, "--max-in-flight", "1"].iter().chain(&args)));
+    let mut stdout = BufReader::new(running.stdout.take().unwrap());
+    // The one that hangs is next.
+    let output = (0..19).map(|_| stdout.by_ref().lines().next().unwrap().unwrap() + "\n").collect::<String>();
+    running.kill(&["INT"]);
+    let done = running.done();
+    assert_eq!((done.status.signal(), fetched(&output).len()), (Some(2), 19), "{}", done.stderr);
+    let mut expected = 20..=ALL;
+    assert!(
+        BufReader::new(std::fs::File::open(&file.0).unwrap())
+            .lines()
+            .all(|line| { line.unwrap().parse().ok() == expected.next() })
+    );
+    assert_eq!(expected.next(), None);
+    assert!(done.stderr.contains(&format!("\n{} ids are left in ", ALL - 19)), "{}", done.stderr);
+    alone(&file);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_signal_leaves_the_file_as_it_was() {
+    let (api, file) = (Api::new(), TempPath::with("failed-second", "old\n"));
+    let input = TempPath::with("failed-second-ids", format!("{HANG}\n") + &lines(&ids(3_000_000, None)));
+    let args = ["--input", input.shown(), "--timeout", "1h", "--rate", "none", "--max-in-flight", "1"];
+    let more = ["--failed", file.shown(), &api.url];
+    let mut running = Running::start(&mut get_command(args.iter().chain(&more)));
+    assert_eq!(api.id(), HANG);
+    running.kill(&["INT", "TERM"]);
+    assert_eq!((running.status().signal(), file.text().as_str()), (Some(15), "old\n"));
+    let part = |name: &str| name.contains("failed-second.") && name.ends_with(".part");
+    for entry in std::env::temp_dir().read_dir().unwrap().map_while(Result::ok) {
+        if part(&entry.file_name().to_string_lossy()) {
+            std::fs::remove_file(entry.path()).unwrap();
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_does_not_fit_on_the_disk_is_told_and_stays_as_it_was() {
+    let (api, file) = (failing(|id| id == 3), TempPath::with("failed-disk", "old\n"));
+    let script = "trap '' XFSZ; ulimit -f 8; exec \"$0\" get --ids 1-10000 --failed \"$1\" \"$2\"";
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_fanout"), file.shown(), &api.url]);
+    let done = Running::start(command.stdout(Stdio::piped()).stderr(Stdio::piped())).done();
+    let told = format!("--failed {}: cannot write it: File too large", file.shown());
+    assert!(done.code(1).errors().iter().any(|error| error.starts_with(&told)), "{}", done.stderr);
+    assert!(!done.stderr.contains("are left in"), "{}", done.stderr);
     assert_eq!(file.text(), "old\n");
     alone(&file);
 }
