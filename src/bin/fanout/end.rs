@@ -82,8 +82,7 @@ impl End<'_> {
             screen.say(format_args!("error: {lost} before the deadline"));
         }
         if ended.result.is_ok() && ended.caught.signal().is_none() && ended.failed() > 0 {
-            let ids = if ended.failed() == 1 { "id" } else { "ids" };
-            screen.say(format_args!("error: {} {ids} failed", ended.failed()));
+            screen.say(format_args!("error: {}", failed_ids(ended)));
         }
     }
 
@@ -92,5 +91,16 @@ impl End<'_> {
         let unwritten = self.delivery.unwritten;
         let records = if unwritten == 1 { "record" } else { "records" };
         (unwritten > 0).then(|| format!("{unwritten} {records} did not get out to {}", self.output))
+    }
+}
+
+/// `3 ids failed, among them id 7: the server answered …`: the first of them, but for lines that are no ids.
+fn failed_ids(ended: &Ended) -> String {
+    let ids = if ended.failed() == 1 { "id" } else { "ids" };
+    let text = format!("{} {ids} failed", ended.failed());
+    match (&ended.first_told, ended.failed()) {
+        (None, _) => text,
+        (Some(first), 1) => format!("{text}: {first}"),
+        (Some(first), _) => format!("{text}, among them {first}"),
     }
 }

@@ -80,7 +80,7 @@ impl GetOptions {
             retries: retry.retries() > 0,
             deadline,
             keep_going: args.responses.keep_going,
-            place: Place::of(&args.url, method),
+            place: Place::of(&args.url, method).with_headers(names(&args.requests.header)),
             again: again(&args, failed.as_ref()),
             settings: Settings { max_in_flight, output: output_path.map(|path| path.display().to_string()) },
             failed,
@@ -89,6 +89,11 @@ impl GetOptions {
             talk: args.talk,
         })
     }
+}
+
+/// Of headers as they stand on the command line.
+fn names(headers: &[String]) -> impl Iterator<Item = &str> {
+    headers.iter().filter_map(|header| header.split_once(':')).map(|(name, _)| name.trim())
 }
 
 /// What to say to whoever wants the rest.

@@ -40,6 +40,8 @@ pub(crate) struct Ended {
     /// Nothing more could be read, or not as ids.
     pub(crate) is_input_broken: bool,
     pub(crate) first_failure: Option<FirstFailure>,
+    /// The first failure, if the run went on, as it is told.
+    pub(crate) first_told: Option<String>,
     pub(crate) fetched: u64,
     /// Without the failure that ended the run: see [`Ended::failed`].
     failed: u64,
@@ -115,11 +117,12 @@ impl Run {
         let shown = total.map(|total| u64::try_from(total).unwrap_or(u64::MAX));
         let progress = Progress::start(progress, screen, shown, &limits, counts(&client, &tally));
         let (started_at, started) = (SystemTime::now(), Instant::now());
-        let mut first_failure = None;
+        let (mut first_failure, mut first_told) = (None, None);
         let result: Result<(), Error> = client.fetch_each_received(cancel, &ids, |outcome| {
             tally.count(&outcome);
             if let (Err(error), None) = (&outcome.result, &first_failure) {
                 first_failure = Some(FirstFailure::of(error, &place));
+                first_told = Some(place.told(error));
             }
             let record = record(&outcome, &place);
             let has_record = record.is_some();
@@ -138,6 +141,7 @@ impl Run {
         let last = result.as_ref().err().filter(|error| is_failure(error));
         let ended = Ended {
             first_failure: first_failure.or_else(|| last.map(|error| FirstFailure::of(error, &place))),
+            first_told,
             result,
             failure,
             caught,

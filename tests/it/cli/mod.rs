@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod failed;
+mod failures;
 #[cfg(unix)]
 mod files;
 mod get;

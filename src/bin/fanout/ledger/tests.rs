@@ -3,12 +3,13 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crossbeam_channel::Receiver;
 
 use super::*;
 use crate::ids::{Ids, Ranges};
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Patience};
 
 /// A run of `1-9`, of which so many ids may be under way.
 struct Run {
@@ -83,6 +84,15 @@ fn a_success_whose_record_did_not_get_out_is_none() {
         let (_, ids) = run.close(unwritten);
         assert_eq!(ids[..3], expected, "{is_ordered}, {unwritten}");
     }
+}
+
+/// What is told to have stayed, and stands in the file, must not get out after all.
+#[test]
+fn a_record_that_did_not_get_out_never_will() {
+    let outbox = Outbox::new(8);
+    outbox.settle(Some(b"a\n".to_vec()));
+    assert_eq!(outbox.finish(Patience::UntilStopped(Some(Instant::now()))).unwritten, 1);
+    assert_eq!(outbox.next(), None);
 }
 
 #[test]
