@@ -53,9 +53,10 @@ pub(crate) fn demo(args: &DemoArgs, screen: &Screen) -> Result<Exit, UsageError>
         keep_going: false,
         place: Place::of(&server.url(), Method::GET),
         progress: Style::choose(args.progress, false),
+        ledger: None,
     };
     let outbox = Arc::new(Outbox::new(UnderWay::new(MAX_IN_FLIGHT, false)));
-    let ended = run.go(&CancelToken::new(), &outbox, screen, |_, _| None).map_err(cannot)?;
+    let (ended, _) = run.go(&CancelToken::new(), &outbox, screen, |_, _| None).map_err(cannot)?;
     Ok(tell(args, &ended, &server.stop(), quota, screen))
 }
 

@@ -1,13 +1,18 @@
 //! What an error of a request says: on standard error after the id, and in a record, which has the id already.
 //!
 //! The library says what was being done and what came back. Here method and URL are added to a status, since they are
-//! what most often turns out to be wrong with one, and a hint to what the tool's options can do about it.
+//! what most often turns out to be wrong with one. On standard error, where it is told once, there is also a hint to
+//! what can be done about it.
+
+mod hint;
 
 use std::error::Error as StdError;
 
 use fanout::http::Method;
-use fanout::{Error, ErrorKind, GaveUp};
+use fanout::{Error, ErrorKind};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use hint::Asked;
 
 /// As in the library: everything but the unreserved characters of RFC 3986.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -21,6 +26,7 @@ const SHOWN: usize = 64;
 pub(crate) struct Place {
     method: Method,
     url: String,
+    asked: Asked,
 }
 
 impl Place {
@@ -30,7 +36,17 @@ impl Place {
         let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let host = authority.rsplit('@').next().unwrap_or_default();
-        Place { method, url: format!("{scheme}://{host}{path}") }
+        let asked = Asked { has_credentials: host != authority, is_repeatable: method.is_idempotent() };
+        Place { method, url: format!("{scheme}://{host}{path}"), asked }
+    }
+
+    /// The same, where these names are among those of the requests' headers.
+    pub(crate) fn with_headers<'a>(mut self, names: impl Iterator<Item = &'a str>) -> Place {
+        for name in names {
+            self.asked.has_credentials |= name.eq_ignore_ascii_case("authorization");
+            self.asked.is_repeatable |= name.eq_ignore_ascii_case("idempotency-key");
+        }
+        self
     }
 
     /// `GET http://localhost/7`, which is where redirects, if there were some, began.
@@ -39,26 +55,32 @@ impl Place {
         format!("{} {}", self.method, self.url.replace("{id}", &id))
     }
 
-    /// `id 7: the server answered 404 Not Found (GET http://localhost/7)`, on one line that is not too long.
+    /// `id 7: the server answered 500 Internal Server Error (GET http://localhost/7; …)`, on one line that is not too
+    /// long, with a hint if there is one.
     pub(crate) fn told(&self, error: &Error) -> String {
+        let text = self.text(error, true);
         match error.id() {
             // Escaped, so that an id cannot write to a terminal what it likes.
-            Some(id) => {
-                format!("id {}: {}", shortened(&id.escape_debug().to_string()), self.cause(error))
-            }
-            None => self.cause(error),
+            Some(id) => format!("id {}: {text}", shortened(&id.escape_debug().to_string())),
+            None => text,
         }
     }
 
-    /// The same without the id.
+    /// The same without the id and the hint: for a record.
     pub(crate) fn cause(&self, error: &Error) -> String {
+        self.text(error, false)
+    }
+
+    fn text(&self, error: &Error, with_hint: bool) -> String {
         let id = error.id().unwrap_or_default();
         let (mut text, given_up) = chain(error, id);
         let mut notes = Vec::new();
         if matches!(error.kind(), ErrorKind::Status | ErrorKind::Redirect) {
             notes.push(self.request(id));
         }
-        notes.extend(hint(error, &text).map(str::to_owned));
+        if with_hint {
+            notes.extend(hint::hint(error, &text, self.asked));
+        }
         text += &given_up;
         if !notes.is_empty() {
             text += &format!(" ({})", notes.join("; "));
@@ -90,31 +112,6 @@ fn without_id<'a>(text: &'a str, id: &str) -> &'a str {
     text.strip_prefix(&format!("id {}: ", id.escape_debug())).unwrap_or(text)
 }
 
-/// What can be done about it with an option of ours, or in the shell.
-fn hint(error: &Error, text: &str) -> Option<&'static str> {
-    match error.gave_up() {
-        Some(GaveUp::Unsafe) => Some("an Idempotency-Key header or --retry-unsafe would allow it"),
-        Some(GaveUp::Budget) => Some("--retry-budget sets it"),
-        Some(GaveUp::LongPause) => Some("--max-wait sets how long"),
-        Some(GaveUp::Tries(1)) if text.contains(" asks for a pause of ") => {
-            Some("--retries would try it again")
-        }
-        _ if error.kind() == ErrorKind::LongPause => Some("--max-wait sets how long"),
-        _ => known(text),
-    }
-}
-
-/// The texts are those of the system and of rustls, which have no better name for it once they have passed through
-/// other hands.
-fn known(text: &str) -> Option<&'static str> {
-    const HINTS: [(&str, &str); 3] = [
-        ("Too many open files", "use a lower --max-in-flight, or raise ulimit -n"),
-        ("UnknownIssuer", "the system's certificates are not used: name your CA's with --cacert"),
-        ("CaUsedAsEndEntity", "the server shows a CA's certificate as its own: it needs one made for it"),
-    ];
-    HINTS.iter().find(|(sign, _)| text.contains(sign)).map(|(_, hint)| *hint)
-}
-
 /// The first characters, if there are too many.
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(SHOWN) {
@@ -143,14 +140,6 @@ mod tests {
     fn what_is_too_long_is_shortened() {
         assert_eq!(shortened(&"ü".repeat(64)), "ü".repeat(64));
         assert_eq!(shortened(&"ü".repeat(65)), "ü".repeat(64) + "…");
-    }
-
-    #[test]
-    fn a_hint_names_what_can_be_done() {
-        let hint = |text| known(text).unwrap_or_default();
-        assert!(hint("invalid peer certificate: UnknownIssuer").contains("--cacert"));
-        assert!(hint("Other(OtherError(CaUsedAsEndEntity))").contains("made for it"));
-        assert_eq!(hint("connection refused"), "");
     }
 
     #[test]

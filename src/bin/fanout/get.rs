@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 
 use fanout::CancelToken;
 
+use crate::end::End;
 use crate::exit::Exit;
+use crate::ledger::Ledger;
 use crate::options::GetOptions;
-use crate::outbox::{AFTER_SIGNAL, Delivery, Outbox, Patience, UnderWay};
+use crate::outbox::{AFTER_SIGNAL, Outbox, Patience, UnderWay};
 use crate::output::Output;
 use crate::progress::Style;
-use crate::run::{Ended, Run};
+use crate::run::Run;
 use crate::screen::Screen;
-use crate::summary::summary;
 
 /// Does what the options say, and tells how it went.
 pub(crate) fn get(options: GetOptions, output: Output, screen: &Screen) -> Exit {
@@ -37,6 +38,7 @@ fn fetch(options: GetOptions, output: Output, screen: &Screen) -> io::Result<Exi
         let cancel = cancel.clone();
         move || cancel.cancel()
     })?;
+    let ledger = options.failed.map(|file| Arc::new(Ledger::new(file, options.ordered)));
     let run = Run {
         client: options.client,
         ids: options.ids,
@@ -45,8 +47,9 @@ fn fetch(options: GetOptions, output: Output, screen: &Screen) -> io::Result<Exi
         keep_going: options.keep_going,
         place: options.place,
         progress,
+        ledger: ledger.clone(),
     };
-    let ended = run.go(&cancel, &outbox, screen, |outcome, place| {
+    let (ended, feeder) = run.go(&cancel, &outbox, screen, |outcome, place| {
         if let (Err(error), false) = (&outcome.result, form.lines) {
             // Where there are no records, this is all that is told of it.
             screen.say(format_args!("error: {}", place.told(error)));
@@ -63,51 +66,18 @@ fn fetch(options: GetOptions, output: Output, screen: &Screen) -> io::Result<Exi
         Err(_) => Patience::WhileReading,
     };
     let delivery = outbox.finish(patience);
-    Ok(sum_up(&ended, &delivery, &name, options.talk.quiet, screen))
-}
-
-/// Tells what became of the records and of the run, and what follows.
-fn sum_up(ended: &Ended, delivery: &Delivery, output: &str, quiet: bool, screen: &Screen) -> Exit {
-    // `| head -1`: whoever read the output has had enough, and does not want to hear about it.
-    let is_closed = matches!(&delivery.failure, Some(failure) if failure.is_closed());
-    let signal = ended.caught.signal();
-    if !is_closed {
-        if let Some(failure) = &delivery.failure {
-            screen.say(format_args!("error: {failure}"));
-        }
-        if !quiet {
-            for line in summary(ended, signal) {
-                screen.say(line);
-            }
-        }
-        if let Some(lost) = lost(ended, delivery, output) {
-            screen.say(lost);
-        }
-        if ended.result.is_ok() && signal.is_none() && ended.failed > 0 {
-            let ids = if ended.failed == 1 { "id" } else { "ids" };
-            screen.say(format_args!("error: {} {ids} failed", ended.failed));
+    let left = ledger.map(|ledger| ledger.close(feeder, delivery.unwritten, &ended.caught));
+    let end = End { ended: &ended, delivery: &delivery, left: left.as_ref(), output: &name };
+    end.tell(options.again, options.talk.quiet, screen);
+    let mut exit = end.reason().exit();
+    if let Some(figures) = options.figures {
+        if let Err(error) = figures.write(&end, &options.settings) {
+            screen.say(format_args!("error: {error}"));
+            exit = exit.or_failure();
         }
     }
     screen.finish();
-    let is_complete = ended.failure.is_none() && ended.result.is_ok() && ended.failed == 0;
-    match ended.caught.signal() {
-        Some(signal) => Exit::Signal(signal),
-        None if is_complete && delivery.is_complete() => Exit::Success,
-        None => Exit::Failure,
-    }
-}
-
-/// The records that did not get out. That is the error itself if there is no other reason for the run's end.
-fn lost(ended: &Ended, delivery: &Delivery, output: &str) -> Option<String> {
-    let unwritten = delivery.unwritten;
-    let records = if unwritten == 1 { "record" } else { "records" };
-    let text = format!("{unwritten} {records} did not get out to {output}");
-    let is_told = ended.caught.signal().is_some() || ended.failure.is_some() || delivery.failure.is_some();
-    match unwritten {
-        0 => None,
-        _ if is_told => Some(text),
-        _ => Some(format!("error: {text} before the deadline")),
-    }
+    Ok(exit)
 }
 
 fn token(deadline: Option<Duration>) -> CancelToken {

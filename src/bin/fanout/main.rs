@@ -17,8 +17,10 @@ mod plan;
 mod run;
 mod serve;
 
+mod beside;
 mod failure;
 mod ids;
+mod ledger;
 mod limits;
 mod outbox;
 mod output;
@@ -30,7 +32,9 @@ mod resume;
 mod streams;
 mod template;
 
+mod end;
 mod exit;
+mod figures;
 mod logging;
 mod progress;
 mod screen;

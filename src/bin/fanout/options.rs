@@ -1,6 +1,7 @@
 //! Turns the command line into checked values, once. What comes out of here can be carried out, as far as
 //! that can be known without sending anything.
 
+mod beside;
 mod client;
 mod limits;
 mod serve;
@@ -11,15 +12,18 @@ use std::time::Duration;
 
 use fanout::{FanOutClient, MAX_IN_FLIGHT};
 
+use crate::beside::{Beside, place_of};
 use crate::cli::{GetArgs, OutputArgs, ProgressWhen, TalkArgs};
 use crate::exit::UsageError;
 use crate::failure::Place;
+use crate::figures::{Figures, Settings};
 use crate::ids::{Ids, Ranges};
 use crate::limits::Limits;
 use crate::output::Opening;
 use crate::quota::Quota;
 use crate::resume::Fetched;
 use crate::streams::{self, FileId};
+use crate::summary::Again;
 use crate::template::Template;
 use crate::values::{duration, rate, whole};
 
@@ -40,6 +44,11 @@ pub(crate) struct GetOptions {
     pub(crate) place: Place,
     pub(crate) template: Template,
     pub(crate) bounds: Bounds,
+    /// The file of --failed.
+    pub(crate) failed: Option<Beside>,
+    pub(crate) figures: Option<Figures>,
+    pub(crate) settings: Settings,
+    pub(crate) again: Again,
     pub(crate) progress: ProgressWhen,
     pub(crate) talk: TalkArgs,
 }
@@ -72,6 +81,8 @@ impl GetOptions {
         if let (Some(deadline), Some(total)) = (deadline, ids.total) {
             refuse_what_cannot_be_met(deadline, total, &limits)?;
         }
+        let failed = beside::failed(&args.output, &ids)?;
+        let figures = beside::figures(&args.output, &ids, failed.as_ref())?;
         let options = GetOptions {
             client,
             ids,
@@ -81,7 +92,14 @@ impl GetOptions {
             retries: retry.retries() > 0,
             deadline,
             keep_going: args.responses.keep_going,
-            place: Place::of(&args.url, method.clone()),
+            place: Place::of(&args.url, method.clone()).with_headers(names(&args.requests.header)),
+            again: again(&args, failed.as_ref()),
+            settings: Settings {
+                max_in_flight,
+                output: args.output.place().map(|path| path.display().to_string()),
+            },
+            failed,
+            figures,
             template: client::template(&args, method, body.as_deref())?,
             bounds: client::bounds(&args, &retry)?,
             progress: args.output.progress,
@@ -89,6 +107,20 @@ impl GetOptions {
         };
         Ok((options, opening))
     }
+}
+
+/// Of headers as they stand on the command line.
+fn names(headers: &[String]) -> impl Iterator<Item = &str> {
+    headers.iter().filter_map(|header| header.split_once(':')).map(|(name, _)| name.trim())
+}
+
+/// What to say to whoever wants the rest.
+fn again(args: &GetArgs, failed: Option<&Beside>) -> Again {
+    let is_input = |failed: &Beside| {
+        let input = args.input.as_ref().and_then(|input| place_of(input).ok());
+        input.is_some_and(|input| input == failed.place())
+    };
+    Again { failed_is_input: failed.is_some_and(is_input), output_is_file: args.output.place().is_some() }
 }
 
 /// A rate and its burst, which are the values of these two options.

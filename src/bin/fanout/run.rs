@@ -3,12 +3,14 @@
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use fanout::{CancelToken, Error, ErrorKind, FanOutClient, Outcome};
 
 use crate::failure::Place;
-use crate::ids::{Ids, Numbered, Trouble};
+use crate::figures::FirstFailure;
+use crate::ids::{Feeder, Ids, Numbered, Trouble};
+use crate::ledger::Ledger;
 use crate::limits::Limits;
 use crate::outbox::Outbox;
 use crate::progress::{Counts, Progress, Style};
@@ -25,6 +27,8 @@ pub(crate) struct Run {
     pub(crate) keep_going: bool,
     pub(crate) place: Place,
     pub(crate) progress: Style,
+    /// Where it is kept account of the ids without success, if it is.
+    pub(crate) ledger: Option<Arc<Ledger>>,
 }
 
 /// How it went, as far as the requests go.
@@ -33,15 +37,24 @@ pub(crate) struct Ended {
     /// What the run failed of, if it did. That it was cancelled is nobody's failure: whoever did it knows why.
     pub(crate) failure: Option<String>,
     pub(crate) caught: Caught,
+    /// Nothing more could be read, or not as ids.
+    pub(crate) is_input_broken: bool,
+    pub(crate) first_failure: Option<FirstFailure>,
+    /// The first failure, if the run went on, as it is told.
+    pub(crate) first_told: Option<String>,
     pub(crate) fetched: u64,
-    pub(crate) failed: u64,
-    /// Tries beyond the first, of those that were fetched or failed.
-    pub(crate) retries: u64,
+    /// Without the failure that ended the run: see [`Ended::failed`].
+    failed: u64,
+    /// Tries beyond the first, of those that were fetched or failed: see [`Ended::retries`].
+    retries: u64,
     /// Requests that were on the wire when a signal came.
     pub(crate) cut_off: usize,
     pub(crate) total: Option<u128>,
     /// Ids that an earlier run had fetched.
     pub(crate) there_already: u64,
+    /// Ids that were given again, of those that were read.
+    pub(crate) duplicates: u64,
+    pub(crate) started_at: SystemTime,
     pub(crate) limits: Limits,
     pub(crate) elapsed: Duration,
 }
@@ -54,16 +67,16 @@ struct Tally {
 }
 
 impl Run {
-    /// Fetches the ids and hands each outcome to `each`, on this thread; a signal or `cancel` ends it. Ids
-    /// are taken only while `outbox` has room.
+    /// Fetches the ids and puts a record of each outcome into `outbox`; a signal or `cancel` ends it. Ids are taken
+    /// only while `outbox` has room. Also gives back who brought the ids, and may know of more.
     pub(crate) fn go(
         self,
         cancel: &CancelToken,
         outbox: &Arc<Outbox>,
         screen: &Screen,
         record: impl Fn(Outcome<Numbered>, &Place) -> Option<Record>,
-    ) -> io::Result<Ended> {
-        let Run { client, ids, limits, max_in_flight, keep_going, place, progress } = self;
+    ) -> io::Result<(Ended, Feeder)> {
+        let Run { client, ids, limits, max_in_flight, keep_going, place, progress, ledger } = self;
         let cut_off = Arc::new(OnceLock::new());
         let caught = signals::listen({
             let (client, cut_off) = (client.clone(), cut_off.clone());
@@ -78,15 +91,19 @@ impl Run {
         })?;
         let tally = Arc::new(Tally::default());
         let broken_input = Arc::new(OnceLock::new());
-        let (total, there_already) = (ids.total, ids.there_already.clone());
-        let ids = ids.feed(max_in_flight, outbox.clone(), {
+        let (total, there_already, duplicates) =
+            (ids.total, ids.there_already.clone(), ids.duplicates.clone());
+        let (ids, feeder) = ids.feed(max_in_flight, outbox.clone(), ledger.clone(), {
             let (cancel, broken_input) = (cancel.clone(), broken_input.clone());
-            let (tally, screen) = (tally.clone(), screen.clone());
+            let (tally, screen, ledger) = (tally.clone(), screen.clone(), ledger.clone());
             move |trouble| match trouble {
                 Trouble::Line(error) if keep_going => {
                     // A record needs an id: this is all that is told of the line.
                     screen.say(format_args!("error: {error}"));
                     tally.failed.fetch_add(1, Ordering::Relaxed);
+                    if let Some(ledger) = &ledger {
+                        ledger.take_no_id();
+                    }
                     true
                 }
                 Trouble::Line(error) | Trouble::Reader(error) => {
@@ -101,10 +118,23 @@ impl Run {
         })?;
         let shown = total.map(|total| u64::try_from(total).unwrap_or(u64::MAX));
         let progress = Progress::start(progress, screen, shown, &limits, counts(&client, &tally));
-        let started = Instant::now();
+        let (started_at, started) = (SystemTime::now(), Instant::now());
+        let (mut first_failure, mut first_told) = (None, None);
         let result: Result<(), Error> = client.fetch_each_received(cancel, &ids, |outcome| {
             tally.count(&outcome);
-            outbox.settle(outcome.id.number, record(outcome, &place));
+            if let (Err(error), None) = (&outcome.result, &first_failure) {
+                first_failure = Some(FirstFailure::of(error, &place));
+                first_told = Some(place.told(error));
+            }
+            let number = outcome.id.number;
+            let account =
+                ledger.as_ref().map(|ledger| (ledger, outcome.id.id.clone(), outcome.result.is_ok()));
+            let record = record(outcome, &place);
+            let has_record = record.is_some();
+            outbox.settle(number, record);
+            if let Some((ledger, id, is_success)) = account {
+                ledger.settle(&id, is_success, has_record, || outbox.unwritten());
+            }
             Ok(())
         });
         let elapsed = started.elapsed();
@@ -113,19 +143,42 @@ impl Run {
             Err(error) if error.kind() != ErrorKind::Cancelled => Some(place.told(error)),
             _ => broken_input.get().cloned(),
         };
-        Ok(Ended {
+        let last = result.as_ref().err().filter(|error| is_failure(error));
+        let ended = Ended {
+            first_failure: first_failure.or_else(|| last.map(|error| FirstFailure::of(error, &place))),
+            first_told,
             result,
             failure,
             caught,
+            is_input_broken: broken_input.get().is_some(),
             fetched: tally.fetched.load(Ordering::Relaxed),
             failed: tally.failed.load(Ordering::Relaxed),
             retries: tally.retries.load(Ordering::Relaxed),
             cut_off: cut_off.get().copied().unwrap_or(0),
             total,
             there_already: there_already.load(Ordering::Relaxed),
+            duplicates: duplicates.load(Ordering::Relaxed),
+            started_at,
             limits,
             elapsed,
-        })
+        };
+        Ok((ended, feeder))
+    }
+}
+
+impl Ended {
+    /// How many ids failed. The failure that ended the run is no outcome, but counts.
+    pub(crate) fn failed(&self) -> u64 {
+        self.failed + u64::from(self.last_failure().is_some())
+    }
+
+    /// How many tries there were beyond the first of each id, of those that were fetched or failed.
+    pub(crate) fn retries(&self) -> u64 {
+        self.retries + self.last_failure().map_or(0, |error| u64::from(error.attempt().saturating_sub(1)))
+    }
+
+    fn last_failure(&self) -> Option<&Error> {
+        self.result.as_ref().err().filter(|error| is_failure(error))
     }
 }
 
@@ -136,6 +189,13 @@ impl Tally {
         counter.fetch_add(1, Ordering::Relaxed);
         self.retries.fetch_add(u64::from(outcome.attempt.saturating_sub(1)), Ordering::Relaxed);
     }
+}
+
+/// An id that failed, and was not cut off by the end of the run.
+fn is_failure(error: &Error) -> bool {
+    let is_cut_off =
+        matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::DeadlineExceeded | ErrorKind::LongPause);
+    error.id().is_some() && !is_cut_off
 }
 
 fn on_the_wire(client: &FanOutClient) -> usize {

@@ -4,21 +4,47 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
-/// After a signal the run has so long to end by itself. It takes a few milliseconds, and a quarter of a second
-/// more where nobody reads its output; this is for what nobody can interrupt, such as a disk that hangs.
+/// After a signal the run has so long to end by itself, or to show that it goes on with its last work. It takes a few
+/// milliseconds, a quarter of a second more where nobody reads its output, and with `--failed` as long as it takes to
+/// write down what is left of a long input; this is for what nobody can interrupt, such as a disk that hangs.
 #[cfg(unix)]
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(3);
 
 /// Which signal has come, if one has.
 #[derive(Clone, Default)]
-pub(crate) struct Caught(Arc<AtomicI32>);
+pub(crate) struct Caught(Arc<State>);
+
+#[derive(Default)]
+struct State {
+    signal: AtomicI32,
+    /// Grows while there is work to be done after a signal, too.
+    progress: AtomicU64,
+}
 
 impl Caught {
     /// The number of the first signal that came.
     pub(crate) fn signal(&self) -> Option<i32> {
-        Some(self.0.load(Ordering::Acquire)).filter(|signal| *signal != 0)
+        Some(self.0.signal.load(Ordering::Acquire)).filter(|signal| *signal != 0)
+    }
+
+    /// The last work of the run goes on: whoever is about to end the process has patience for once more.
+    pub(crate) fn goes_on(&self) {
+        // ORDERING: a number that changes; nothing else is read by it.
+        self.0.progress.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns when there has been no progress for so long.
+    #[cfg(unix)]
+    fn wait_for_a_standstill(&self, patience: std::time::Duration) {
+        loop {
+            let before = self.0.progress.load(Ordering::Relaxed);
+            let _ = crossbeam_channel::after(patience).recv();
+            if self.0.progress.load(Ordering::Relaxed) == before {
+                return;
+            }
+        }
     }
 }
 
@@ -42,10 +68,10 @@ pub(crate) fn listen(stop: impl FnOnce() + Send + 'static) -> io::Result<Caught>
         let mut arrivals = signals.forever();
         let Some(signal) = arrivals.next() else { return };
         // ORDERING: whoever finds the run stopped finds the signal, too.
-        first.0.store(signal, Ordering::Release);
+        first.0.signal.store(signal, Ordering::Release);
         // If no thread can be had, nothing is lost but this last resort.
         let last_resort = thread::Builder::new().name("last resort".to_owned()).spawn(move || {
-            let _ = crossbeam_channel::after(PATIENCE).recv();
+            first.wait_for_a_standstill(PATIENCE);
             emulate_default_handler(signal)
         });
         drop(last_resort);

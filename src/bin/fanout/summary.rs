@@ -1,19 +1,24 @@
-//! At most two lines that say how a run went; a third is for records that did not get out.
+//! Lines that say how a run went, at most three: what was done, how fast, and what is left to do.
 
 use std::time::Duration;
 
-use fanout::{Error, ErrorKind};
-
+use crate::ledger::Left;
 use crate::run::Ended;
 use crate::signals;
+
+/// What to say to whoever wants the rest.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Again {
+    /// The file of --failed is the one of --input.
+    pub(crate) failed_is_input: bool,
+    /// The records go to a file, which a next run can go on with.
+    pub(crate) output_is_file: bool,
+}
 
 /// `fetched 59 of 60 ids in 4.02 s, 1 failed` and the pace, against what the quota admits.
 pub(crate) fn summary(ended: &Ended, signal: Option<i32>) -> Vec<String> {
     let Ended { fetched, elapsed, limits, .. } = ended;
-    // The failure that ended the run is no outcome.
-    let last = ended.result.as_ref().err().filter(|error| is_failure(error));
-    let failed = ended.failed + u64::from(last.is_some());
-    let retries = ended.retries + last.map_or(0, |error| u64::from(error.attempt().saturating_sub(1)));
+    let (failed, retries) = (ended.failed(), ended.retries());
     let of = ended.total.map_or(String::new(), |total| format!(" of {total}"));
     let ids = if ended.total.unwrap_or(u128::from(*fetched)) == 1 { "id" } else { "ids" };
     let mut first = format!("fetched {fetched}{of} {ids} in {}, {failed} failed", seconds(*elapsed));
@@ -24,6 +29,11 @@ pub(crate) fn summary(ended: &Ended, signal: Option<i32>) -> Vec<String> {
     }
     if ended.there_already > 0 {
         first += &format!(", {} there already", ended.there_already);
+    }
+    match ended.duplicates {
+        0 => {}
+        1 => first += ", 1 duplicate left out",
+        duplicates => first += &format!(", {duplicates} duplicates left out"),
     }
     if ended.cut_off > 0 {
         first += &format!(", {} cut off", ended.cut_off);
@@ -43,11 +53,56 @@ pub(crate) fn summary(ended: &Ended, signal: Option<i32>) -> Vec<String> {
     vec![first, second]
 }
 
-/// An id that failed, and was not cut off by the end of the run.
-fn is_failure(error: &Error) -> bool {
-    let is_cut_off =
-        matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::DeadlineExceeded | ErrorKind::LongPause);
-    error.id().is_some() && !is_cut_off
+/// `8 ids are left in todo.txt; standard input was not read on behind line 17; run again with --input todo.txt`: for a
+/// run that is not complete, which `fetched` so many ids.
+pub(crate) fn what_is_left(left: Option<&Left>, fetched: u64, again: Again) -> Option<String> {
+    let mut parts = Vec::new();
+    let mut with = Vec::new();
+    if let Some(left) = left.filter(|left| left.failure.is_none()) {
+        let name = shell_word(&left.name);
+        match left.ids {
+            0 => {}
+            1 => parts.push(format!("1 id is left in {name}")),
+            ids => parts.push(format!("{ids} ids are left in {name}")),
+        }
+        parts.extend(what_is_missing(left));
+        if left.ids > 0 && !again.failed_is_input {
+            with.push(format!("--input {name}"));
+        }
+        if left.ids > 0 && with.is_empty() && !again.output_is_file {
+            parts.push("run again".to_owned());
+        }
+    }
+    if again.output_is_file && fetched > 0 {
+        with.push("--resume".to_owned());
+    }
+    if !with.is_empty() {
+        parts.push(format!("run again with {}", with.join(" ")));
+    }
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// What should be in the file of --failed, and is not.
+fn what_is_missing(left: &Left) -> impl Iterator<Item = String> {
+    let ranges =
+        left.ranges.as_ref().map(|ranges| format!("{} more are --ids {}", ranges.count, ranges.spec));
+    let unread = left.unread_behind.map(|line| match line {
+        0 => "the input was not read".to_owned(),
+        line => format!("the input was not read on behind line {line}"),
+    });
+    let not_ids = match left.not_ids {
+        0 => None,
+        1 => Some("1 line that is no id is not there".to_owned()),
+        lines => Some(format!("{lines} lines that are no ids are not there")),
+    };
+    let unreadable = left.unreadable.as_ref().map(|error| format!("the rest is not there: {error}"));
+    [ranges, unread, not_ids, unreadable].into_iter().flatten()
+}
+
+/// As a shell takes it for one word.
+fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./+=:@%,".contains(c);
+    if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 fn seconds(time: Duration) -> String {

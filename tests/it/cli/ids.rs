@@ -128,7 +128,9 @@ fn with_keep_going_a_bad_line_is_a_failure_and_the_next_ones_are_fetched() {
         let told = [
             format!("{name}, line 2: is not valid UTF-8"),
             format!("{name}, line 3: is longer than 65536 bytes"),
-            "3 ids failed".to_owned(),
+            "3 ids failed, among them id c\\u{1}d: it cannot be fetched: an id may not hold a control \
+             character ('\\u{1}')"
+                .to_owned(),
         ];
         assert_eq!(done.errors(), told);
     }

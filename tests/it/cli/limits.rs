@@ -64,12 +64,12 @@ fn a_pause_that_is_longer_than_is_waited_for_fails_at_once() {
     let args = ["--ids", "7-8", "--retries", "1", "--max-wait", "1ms", "--max-in-flight", "1", &api.url];
     let cause = format!(
         "the server answered 429 Too Many Requests, which asks for a pause of 1 s (retry-after: 1), \
-         longer than is waited for (GET {}; --max-wait sets how long)",
+         longer than is waited for (GET {}",
         url("7")
     );
-    assert_eq!(get(args).code(1).errors(), [format!("id 7: {cause}")]);
+    assert_eq!(get(args).code(1).errors(), [format!("id 7: {cause}; --max-wait sets how long)")]);
     let done = get(args.iter().chain(&["--keep-going"]));
-    assert_eq!(done.code(1).records()["7"]["error"], cause);
+    assert_eq!(done.code(1).records()["7"]["error"], format!("{cause})"));
     let told = "id 8: the server asks for a pause of 1 s (retry-after: 1), and at most 1ms is waited for \
                 (--max-wait sets how long)";
     assert_eq!(done.errors(), [told]);

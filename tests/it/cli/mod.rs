@@ -3,6 +3,8 @@
 // Helpers outside of a test function, where the settings of clippy.toml do not reach.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod failed;
+mod failures;
 #[cfg(unix)]
 mod files;
 mod get;
@@ -18,6 +20,7 @@ mod requests;
 mod retries;
 mod serve;
 mod stops;
+mod summary;
 mod support;
 mod talk;
 mod usage;

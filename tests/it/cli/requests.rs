@@ -64,7 +64,8 @@ fn a_failure_names_the_method() {
     let host = api.url.trim_end_matches("{id}");
     let expected = format!("the server answered 404 Not Found (PATCH {host}7)");
     let done = get(["--ids", "7", "-X", "PATCH", &api.url]);
-    assert_eq!(done.code(1).errors(), [format!("id 7: {expected}")]);
+    let hint = "; is {id} in the right place? --ok 200-299,404 would let it pass)";
+    assert_eq!(done.code(1).errors(), [format!("id 7: {}{hint}", expected.trim_end_matches(')'))]);
     let done = get(["--ids", "7", "-X", "PATCH", "--keep-going", &api.url]);
     assert_eq!(done.code(1).records()["7"]["error"], expected);
 }

@@ -207,6 +207,15 @@ impl Running {
         assert!(status.unwrap().success());
     }
 
+    /// The most memory that it has had until now.
+    #[cfg(target_os = "linux")]
+    #[track_caller]
+    pub(crate) fn peak_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        peak.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// Waits for the end of the process, without reading what it writes.
     #[track_caller]
     pub(crate) fn status(&mut self) -> ExitStatus {

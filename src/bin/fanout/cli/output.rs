@@ -65,6 +65,27 @@ pub(crate) struct OutputArgs {
     #[arg(long)]
     pub(crate) include_headers: bool,
 
+    /// Write the ids without success to FILE
+    ///
+    /// At the end, those that failed, were cut off or never sent, or whose record got lost: one id a line, for the
+    /// --input of the next run. FILE may be the --input of this one, too, and is empty when all went well. It is
+    /// written beside, under another name, and renamed when it is whole, however the run ends. What is left of --ids or
+    /// --input is in it; but more than 10,000,000 ids that are left of --ids are told as a range. Standard input is not
+    /// read on: the summary says behind which line. A line that is no id is not in it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) failed: Option<PathBuf>,
+
+    /// Write the run's figures to FILE, as JSON
+    ///
+    /// At the end, as one object; '-' for standard output. Its members: version, started_at (RFC 3339), elapsed_ms;
+    /// ids: total (null if nobody knows), fetched, failed, left, cut_off (on the wire when a signal came), unwritten
+    /// (records that got lost), there_already (by --resume), duplicates; retries; exit: code, signal, reason (done,
+    /// failed, deadline, pause, signal, input, output, system); first_failure: null, or id, attempt, status, kind,
+    /// sent, error; limits: of each text, rate, per_ms, burst; max_in_flight; output; failed: null, or what became of
+    /// its file: path, ids, is_whole, ranges, unread_behind_line.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) summary_json: Option<PathBuf>,
+
     /// Progress: auto, always, never
     ///
     /// On standard error; auto: if that is a terminal, and the records do not go to one.
@@ -76,6 +97,11 @@ impl OutputArgs {
     /// The file of the records, if it is not standard output.
     pub(crate) fn file(&self) -> Option<&Path> {
         self.output.as_deref().filter(|path| *path != Path::new("-"))
+    }
+
+    /// Where an earlier run has left what --resume reads, if it is not standard output: that file, or the folder.
+    pub(crate) fn place(&self) -> Option<&Path> {
+        self.file().or(self.output_dir.as_deref())
     }
 }
 

@@ -31,6 +31,11 @@ impl<R: BufRead> Lines<R> {
         Lines { reader, name: name.into(), number: 0, line: Vec::new(), in_long_line: false }
     }
 
+    /// The number of the line that was read last; 0 before the first.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
     /// The next id, without the blanks round it, or nothing at the end. Blank lines are passed over.
     ///
     /// The error names the line, and does not keep the next one from being read.

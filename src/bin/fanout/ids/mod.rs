@@ -2,7 +2,8 @@
 //!
 //! Standard input may be silent for ever, and nothing can wake a thread that reads it. So ids are read on a
 //! thread of their own, which nobody ever waits for: it ends with the ids, with the run (the channel's other
-//! end is gone), or with the process.
+//! end is gone), or with the process. Only from a range or a regular file the walk through it is asked back, at the end
+//! of a run that keeps account of what it leaves: its thread waits for nothing but the run.
 
 mod lines;
 mod meant;
@@ -10,27 +11,31 @@ mod numbered;
 mod ranges;
 mod seen;
 mod survey;
+mod walk;
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek};
+use std::io::{self, BufReader, Seek};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
+use std::sync::atomic::AtomicU64;
+use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, bounded};
 
 use crate::exit::{UsageError, reason};
+use crate::ledger::Ledger;
 use crate::outbox::Outbox;
 use crate::resume::Fetched;
 use crate::streams::{self, FileId, Standard};
 use lines::Lines;
+use walk::{From, Skipped};
 
 pub(crate) use lines::{MAX_LINE, Trouble};
 pub(crate) use numbered::Numbered;
 pub(crate) use ranges::{Index, Ranges};
 pub(crate) use seen::Seen;
 pub(crate) use survey::Survey;
+pub(crate) use walk::{LeftOfRanges, Walk};
 
 /// The digits of the largest number of a range. Zeros before it may make an id longer, which is the user's doing.
 pub(crate) const LONGEST_NUMBER: usize = 20;
@@ -46,6 +51,16 @@ pub(crate) struct Ids {
     pub(crate) there_already: Arc<AtomicU64>,
     /// How many there are to be fetched, where it is known.
     pub(crate) total: Option<u128>,
+    /// How many were given again, and are left out: where `total` is known, of all; otherwise of those that have come
+    /// so far.
+    pub(crate) duplicates: Arc<AtomicU64>,
+}
+
+/// The thread that brings the ids.
+pub(crate) struct Feeder {
+    /// Its end can be waited for.
+    is_bounded: bool,
+    thread: JoinHandle<Walk>,
 }
 
 enum Source {
@@ -66,12 +81,16 @@ struct Input {
 
 impl Ids {
     pub(crate) fn from_ranges(ranges: Ranges, deduplicate: bool) -> Ids {
+        let given = ranges.count();
         let ranges = if deduplicate { ranges.without_duplicates() } else { ranges };
-        Ids { total: Some(ranges.count()), ..Ids::new(Source::Ranges(ranges), false) }
+        let total = ranges.count();
+        let duplicates = Arc::new(AtomicU64::new(u64::try_from(given - total).unwrap_or(u64::MAX)));
+        Ids { total: Some(total), duplicates, ..Ids::new(Source::Ranges(ranges), false) }
     }
 
     fn new(source: Source, deduplicate: bool) -> Ids {
-        Ids { source, deduplicate, fetched: None, there_already: Arc::default(), total: None }
+        let (there_already, duplicates) = (Arc::default(), Arc::default());
+        Ids { source, deduplicate, fetched: None, there_already, total: None, duplicates }
     }
 
     pub(crate) fn from_standard_input(deduplicate: bool) -> Result<Ids, UsageError> {
@@ -116,6 +135,11 @@ impl Ids {
         }
     }
 
+    /// Whether those that a run leaves can be read at its end.
+    pub(crate) fn are_read_to_the_end(&self) -> bool {
+        self.source.is_bounded()
+    }
+
     /// The ranges that they come from, to look ids up in them.
     pub(crate) fn index(&self) -> Option<Index> {
         match &self.source {
@@ -142,95 +166,119 @@ impl Ids {
         };
         let cannot = |error| cannot_read(&format!("--input {name}"), error);
         let lines = Lines::new(BufReader::new(&*file), name.clone());
-        let count = count(lines, self.deduplicate, self.fetched.as_ref(), keep_going);
-        let (total, there) =
-            count.map_err(|error| UsageError::new(format!("--input {}", meant::with_hint(error))))?;
-        (self.total, self.there_already) = (Some(total), Arc::new(AtomicU64::new(there)));
+        let count = Count::of(lines, self.deduplicate, self.fetched.as_ref(), keep_going)
+            .map_err(|error| UsageError::new(format!("--input {}", meant::with_hint(error))))?;
+        self.total = Some(count.total);
+        self.there_already = Arc::new(AtomicU64::new(count.there_already));
+        self.duplicates = Arc::new(AtomicU64::new(count.duplicates));
         file.rewind().map_err(cannot)?;
         Ok(())
     }
 
-    /// Starts the thread that brings the ids, each when `outbox` admits it.
+    /// Starts the thread that brings the ids, each when `outbox` admits it. `ledger` hears of each before that.
     /// `on_trouble` is called, on that thread, with what keeps it from an id; it says whether to go on.
     pub(crate) fn feed(
         self,
         ahead: usize,
         outbox: Arc<Outbox>,
+        ledger: Option<Arc<Ledger>>,
         on_trouble: impl Fn(Trouble) -> bool + Send + 'static,
-    ) -> io::Result<Receiver<Numbered>> {
+    ) -> io::Result<(Receiver<Numbered>, Feeder)> {
         let (ids, receiver) = bounded(ahead);
+        let is_bounded = self.source.is_bounded();
+        let skipped = Skipped::new(self.fetched, self.deduplicate);
+        let skipped = match self.total {
+            Some(_) => skipped, // counted already
+            None => skipped.counted(self.there_already, self.duplicates),
+        };
+        let mut walk = Walk::new(self.source.open(), skipped);
         let feeder = move || {
-            let mut seen = self.deduplicate.then(Seen::new);
-            let is_counted = self.total.is_some();
-            for id in self.source.into_ids() {
+            while let Some(id) = walk.next() {
                 let id = match id {
                     Ok(id) => id,
                     Err(trouble) => match on_trouble(trouble) {
                         true => continue,
-                        false => return,
+                        false => return walk,
                     },
                 };
-                if self.fetched.as_ref().is_some_and(|fetched| fetched.contains(&id)) {
-                    if !is_counted {
-                        // ORDERING: a number to show; nothing else is read by it.
-                        self.there_already.fetch_add(1, Ordering::Relaxed);
-                    }
-                    continue;
-                }
-                if seen.as_mut().is_some_and(|seen| !seen.insert(&id)) {
-                    continue;
+                if ledger.as_ref().is_some_and(|ledger| !ledger.take(&id, walk.line())) {
+                    return walk; // the account is closed
                 }
                 let number = outbox.admit();
                 if ids.send(Numbered { number, id }).is_err() {
-                    return; // the run has ended
+                    return walk; // the run has ended
                 }
             }
+            if let Some(ledger) = ledger {
+                ledger.exhausted();
+            }
+            walk
         };
-        // Not kept: see the module's comment.
-        drop(thread::Builder::new().name("ids".to_owned()).spawn(feeder)?);
-        Ok(receiver)
+        let thread = thread::Builder::new().name("ids".to_owned()).spawn(feeder)?;
+        Ok((receiver, Feeder { is_bounded, thread }))
+    }
+}
+
+impl Feeder {
+    /// When the run is over: waits for the thread, and gives back the walk, which is where it left off. Nothing if the
+    /// walk may wait for ever, in a read: see the module's comment.
+    pub(crate) fn walk(self) -> Option<Walk> {
+        self.is_bounded.then(|| self.thread.join().ok()).flatten()
     }
 }
 
 impl Source {
-    /// The ids one by one.
-    fn into_ids(self) -> Box<dyn Iterator<Item = Result<String, Trouble>>> {
+    /// Whether it comes to its end by itself, and waits for nobody.
+    fn is_bounded(&self) -> bool {
         match self {
-            Source::Ranges(ranges) => Box::new(ranges.into_ids().map(Ok)),
-            Source::Lines(Input { file, name, .. }) => Box::new(streamed(file, name)),
+            Source::Ranges(_) => true,
+            Source::Lines(Input { rereadable, .. }) => *rereadable,
         }
     }
-}
 
-/// Control characters are left to the client, which refuses the id when its turn comes: with `--keep-going`
-/// the others go on.
-fn streamed(reader: impl Read, name: String) -> impl Iterator<Item = Result<String, Trouble>> {
-    let mut lines = Lines::new(BufReader::new(reader), name);
-    std::iter::from_fn(move || lines.next_id().transpose())
+    fn open(self) -> From {
+        match self {
+            Source::Ranges(ranges) => From::Ranges(ranges.walk()),
+            Source::Lines(Input { file, name, .. }) => From::Lines(Lines::new(BufReader::new(file), name)),
+        }
+    }
 }
 
 fn cannot_read(shown: &str, error: io::Error) -> UsageError {
     UsageError::new(format!("{shown}: cannot read it: {}", reason(&error)))
 }
 
-/// How many ids there are to be fetched, and how many were fetched before. If the run is to go on behind them, lines
-/// that are none count as well, since they will be failures.
-fn count(
-    mut lines: Lines<impl io::BufRead>,
-    deduplicate: bool,
-    fetched: Option<&Fetched>,
-    keep_going: bool,
-) -> Result<(u128, u64), String> {
-    let mut seen = deduplicate.then(Seen::new);
-    let (mut count, mut there) = (0, 0);
-    loop {
-        let id = if keep_going { lines.next_id() } else { lines.next_checked() };
-        match id {
-            Ok(Some(id)) if fetched.is_some_and(|fetched| fetched.contains(&id)) => there += 1,
-            Ok(Some(id)) => count += u128::from(seen.as_mut().is_none_or(|seen| seen.insert(&id))),
-            Ok(None) => return Ok((count, there)),
-            Err(Trouble::Line(_)) if keep_going => count += 1,
-            Err(Trouble::Line(error) | Trouble::Reader(error)) => return Err(error),
+/// What a file holds.
+#[derive(Default)]
+struct Count {
+    /// Ids to be fetched. If the run is to go on behind them, lines that are none count as well, since they will be
+    /// failures.
+    total: u128,
+    there_already: u64,
+    duplicates: u64,
+}
+
+impl Count {
+    fn of(
+        mut lines: Lines<impl io::BufRead>,
+        deduplicate: bool,
+        fetched: Option<&Fetched>,
+        keep_going: bool,
+    ) -> Result<Count, String> {
+        let mut seen = deduplicate.then(Seen::new);
+        let mut count = Count::default();
+        loop {
+            let id = if keep_going { lines.next_id() } else { lines.next_checked() };
+            match id {
+                Ok(Some(id)) if fetched.is_some_and(|fetched| fetched.contains(&id)) => {
+                    count.there_already += 1;
+                }
+                Ok(Some(id)) if seen.as_mut().is_none_or(|seen| seen.insert(&id)) => count.total += 1,
+                Ok(Some(_)) => count.duplicates += 1,
+                Ok(None) => return Ok(count),
+                Err(Trouble::Line(_)) if keep_going => count.total += 1,
+                Err(Trouble::Line(error) | Trouble::Reader(error)) => return Err(error),
+            }
         }
     }
 }

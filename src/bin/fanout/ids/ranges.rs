@@ -6,6 +6,7 @@
 //! are.
 
 use std::collections::{BTreeMap, HashMap};
+use std::vec;
 
 use super::meant;
 use crate::values::meant::or_hint;
@@ -53,14 +54,61 @@ impl Ranges {
 
     /// How many ids there are.
     pub(crate) fn count(&self) -> u128 {
-        self.0.iter().map(|interval| u128::from(interval.last - interval.first) + 1).sum()
+        self.0.iter().copied().map(Interval::count).sum()
     }
 
     /// The ids, made one by one.
-    pub(crate) fn into_ids(self) -> impl Iterator<Item = String> {
-        self.0.into_iter().flat_map(|Interval { width, first, last }| {
-            (first..=last).map(move |number| format!("{number:0width$}"))
-        })
+    pub(crate) fn walk(self) -> RangeWalk {
+        let mut intervals = self.0.into_iter();
+        RangeWalk { next: intervals.next(), intervals }
+    }
+}
+
+/// A walk through ranges, which knows what is left of them.
+pub(crate) struct RangeWalk {
+    /// Where it goes on; nothing at the end.
+    next: Option<Interval>,
+    /// What comes behind that.
+    intervals: vec::IntoIter<Interval>,
+}
+
+impl RangeWalk {
+    /// How many ids are left.
+    pub(crate) fn left(&self) -> u128 {
+        self.intervals_left().map(Interval::count).sum()
+    }
+
+    /// What is left, as [`Ranges::parse`] takes it.
+    pub(crate) fn spec(&self) -> String {
+        self.intervals_left().map(Interval::spec).collect::<Vec<_>>().join(",")
+    }
+
+    fn intervals_left(&self) -> impl Iterator<Item = Interval> {
+        self.next.into_iter().chain(self.intervals.as_slice().iter().copied())
+    }
+}
+
+impl Iterator for RangeWalk {
+    type Item = String;
+
+    fn next(&mut self) -> Option<String> {
+        let Interval { width, first, last } = self.next?;
+        self.next = match first.checked_add(1).filter(|first| *first <= last) {
+            Some(first) => Some(Interval { width, first, last }),
+            None => self.intervals.next(),
+        };
+        Some(format!("{first:0width$}"))
+    }
+}
+
+impl Interval {
+    fn count(self) -> u128 {
+        u128::from(self.last - self.first) + 1
+    }
+
+    fn spec(self) -> String {
+        let Interval { width, first, last } = self;
+        if first == last { format!("{first:0width$}") } else { format!("{first:0width$}-{last:0width$}") }
     }
 }
 
@@ -151,11 +199,11 @@ mod tests {
     use super::*;
 
     fn ids(text: &str) -> Vec<String> {
-        Ranges::parse(text).unwrap().into_ids().collect()
+        Ranges::parse(text).unwrap().walk().collect()
     }
 
     fn unique(text: &str) -> Vec<String> {
-        Ranges::parse(text).unwrap().without_duplicates().into_ids().collect()
+        Ranges::parse(text).unwrap().without_duplicates().walk().collect()
     }
 
     #[test]
@@ -180,9 +228,25 @@ mod tests {
     fn a_range_as_long_as_numbers_allow_is_not_built() {
         let ranges = Ranges::parse("0-18446744073709551615").unwrap().without_duplicates();
         assert_eq!(ranges.count(), 1 << 64);
-        assert_eq!(ranges.into_ids().nth(2).as_deref(), Some("2"));
+        assert_eq!(ranges.walk().nth(2).as_deref(), Some("2"));
         let last = "18446744073709551614-18446744073709551615";
         assert_eq!(ids(last), ["18446744073709551614", "18446744073709551615"]);
+    }
+
+    #[test]
+    fn what_is_left_can_be_given_again() {
+        for text in
+            ["1-5", "5, 1-2", "098-101,7", "18446744073709551613-18446744073709551615,0-1", "1,1,0001"]
+        {
+            let all = ids(text);
+            for taken in 0..=all.len() {
+                let mut walk = Ranges::parse(text).unwrap().walk();
+                assert_eq!(walk.by_ref().take(taken).count(), taken);
+                assert_eq!(walk.left(), (all.len() - taken) as u128, "{text}, {taken}");
+                let left = walk.spec();
+                assert_eq!(if left.is_empty() { vec![] } else { ids(&left) }, all[taken..], "{text}: {left}");
+            }
+        }
     }
 
     #[test]

@@ -42,7 +42,7 @@ impl Ids {
         match source {
             Source::Ranges(ranges) => {
                 let total = total.unwrap_or_else(|| ranges.count());
-                let first = ranges.into_ids().filter(|id| is_left(id)).take(FIRST).collect();
+                let first = ranges.walk().filter(|id| is_left(id)).take(FIRST).collect();
                 Ok(survey("--ids".to_owned(), total, first, false))
             }
             Source::Lines(Input { file, name, rereadable, .. }) => {

@@ -190,6 +190,11 @@ impl Outbox {
         }
     }
 
+    /// How many records wait to be written, or are being written.
+    pub(crate) fn unwritten(&self) -> usize {
+        self.state.lock().unwritten()
+    }
+
     /// For the writer: waits for records, and moves those that are there into `batch`, which is empty; as many as
     /// have `most` bytes together, but at least one. False when all have been written.
     pub(crate) fn take(&self, most: usize, batch: &mut Vec<Record>) -> bool {
@@ -264,7 +269,10 @@ impl Outbox {
     }
 
     fn delivery(mut state: MutexGuard<'_, State>) -> Delivery {
-        Delivery { unwritten: state.unwritten(), failure: state.failure.take() }
+        let delivery = Delivery { unwritten: state.unwritten(), failure: state.failure.take() };
+        // What is told to have stayed here must not get out after all.
+        state.ready.clear();
+        delivery
     }
 
     fn is_worth_waking_the_feeder(&self, state: &State) -> bool {

@@ -1,0 +1,143 @@
+//! `--summary-json`: the figures of a run for a machine, as one JSON object. The help of `fanout get` says what it
+//! holds; members may be added to it, but none will go.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use fanout::{Error, Limit};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::beside::Beside;
+use crate::end::End;
+use crate::failure::Place;
+use crate::ledger::Left;
+use crate::{signals, streams};
+
+/// Where the figures go.
+#[derive(Debug)]
+pub(crate) struct Figures(To);
+
+#[derive(Debug)]
+enum To {
+    File(Beside),
+    StandardOutput,
+}
+
+/// What the run was asked for, as far as the figures tell it.
+pub(crate) struct Settings {
+    pub(crate) max_in_flight: usize,
+    /// The file of the records, if it is not standard output.
+    pub(crate) output: Option<String>,
+}
+
+/// The first failure of a run, whether it ended it or not.
+#[derive(Clone, Debug)]
+pub(crate) struct FirstFailure(Value);
+
+impl Figures {
+    pub(crate) fn to_file(file: Beside) -> Figures {
+        Figures(To::File(file))
+    }
+
+    pub(crate) fn to_standard_output() -> Figures {
+        Figures(To::StandardOutput)
+    }
+
+    /// Writes them down. The error says where that was not possible.
+    pub(crate) fn write(self, end: &End<'_>, settings: &Settings) -> Result<(), String> {
+        let line = format!("{}\n", figures(end, settings));
+        let (name, written) = match self.0 {
+            To::File(file) => (format!("--summary-json {}", file.name()), whole(file, line.as_bytes(), end)),
+            To::StandardOutput => {
+                let out = streams::standard_output();
+                ("--summary-json -".to_owned(), out.and_then(|mut out| out.write_all(line.as_bytes())))
+            }
+        };
+        written.map_err(|error| format!("{name}: cannot write it: {error}"))
+    }
+}
+
+/// After a signal nobody waits for the disk.
+fn whole(mut file: Beside, line: &[u8], end: &End<'_>) -> io::Result<()> {
+    file.write_all(line)?;
+    file.keep(end.ended.caught.signal().is_none())
+}
+
+impl FirstFailure {
+    pub(crate) fn of(error: &Error, place: &Place) -> FirstFailure {
+        FirstFailure(json!({
+            "id": error.id(),
+            "attempt": error.attempt(),
+            "status": error.status().map(|status| status.as_u16()),
+            "kind": format!("{:?}", error.kind()),
+            "sent": error.sent().to_string(),
+            "error": place.cause(error),
+        }))
+    }
+}
+
+fn figures(end: &End<'_>, settings: &Settings) -> Value {
+    let (ended, reason) = (end.ended, end.reason());
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "started_at": Timestamp::try_from(ended.started_at).ok().map(|time| format!("{time:.3}")),
+        "elapsed_ms": millis(ended.elapsed),
+        "ids": ids(end),
+        "retries": ended.retries(),
+        "exit": {
+            "code": reason.exit().code(),
+            "signal": ended.caught.signal().map(signals::name),
+            "reason": reason.name(),
+        },
+        "first_failure": ended.first_failure.as_ref().map(|FirstFailure(failure)| failure),
+        "limits": ended.limits.iter().map(limit).collect::<Vec<_>>(),
+        "max_in_flight": settings.max_in_flight,
+        "output": settings.output,
+        "failed": end.left.map(failed),
+    })
+}
+
+fn ids(end: &End<'_>) -> Value {
+    let ended = end.ended;
+    let settled = u128::from(ended.fetched) + u128::from(ended.failed());
+    let is_complete = ended.result.is_ok() && !ended.is_input_broken;
+    let total = ended.total.or(is_complete.then_some(settled));
+    json!({
+        "total": total.map(number),
+        "fetched": ended.fetched,
+        "failed": ended.failed(),
+        "left": total.map(|total| number(total.saturating_sub(settled))),
+        "cut_off": ended.cut_off,
+        "unwritten": end.delivery.unwritten,
+        "there_already": ended.there_already,
+        "duplicates": ended.duplicates,
+    })
+}
+
+/// What the file of --failed holds, and what it does not.
+fn failed(left: &Left) -> Value {
+    json!({
+        "path": left.name,
+        "ids": if left.failure.is_none() { Some(left.ids) } else { None },
+        "is_whole": left.failure.is_none() && left.is_whole(),
+        "ranges": left.ranges.as_ref().map(|ranges| &ranges.spec),
+        "unread_behind_line": left.unread_behind,
+    })
+}
+
+fn limit(limit: Limit) -> Value {
+    let (rate, burst) = limit.parts();
+    let (tokens, per) = rate.parts().unzip();
+    json!({ "text": limit.to_string(), "rate": tokens, "per_ms": per.map(millis), "burst": burst })
+}
+
+/// Whole microseconds.
+fn millis(time: Duration) -> f64 {
+    time.as_micros() as f64 / 1_000.0
+}
+
+/// A range may hold one more id than u64 counts.
+fn number(number: u128) -> Value {
+    u64::try_from(number).map_or_else(|_| json!(number as f64), |number| json!(number))
+}

@@ -1,0 +1,72 @@
+//! The files that a run leaves beside its records: that of --failed and that of --summary-json.
+//!
+//! Both are renamed into their places, and so take away what stands there. Standing there may be a file that the run
+//! reads, which is as it should be for --failed; but not one that it writes, nor one that it does not read to its end.
+
+use std::path::Path;
+
+use crate::beside::{Beside, place_of};
+use crate::cli::OutputArgs;
+use crate::exit::UsageError;
+use crate::figures::Figures;
+use crate::ids::Ids;
+use crate::streams::{FileId, file_of_standard_output};
+
+/// Opens the file of --failed, if there is to be one.
+pub(super) fn failed(args: &OutputArgs, ids: &Ids) -> Result<Option<Beside>, UsageError> {
+    let Some(path) = &args.failed else { return Ok(None) };
+    let cannot = |what: &str| UsageError::new(format!("--failed {}: {what}", path.display()));
+    if path == Path::new("-") {
+        return Err(cannot("standard output is for the records (use a file)"));
+    }
+    let file = Beside::open("failed", path)?;
+    if is_output(&file, path, args.output.as_deref()) {
+        return Err(cannot("is the file that the records go to (use another one)"));
+    }
+    let id = FileId::of_path(path);
+    match ids.file() {
+        Some((input, name)) if id.as_ref() == Some(input) && !ids.are_read_to_the_end() => Err(cannot(
+            &format!("is the file of {name}, which is not read to its end (use --input {})", path.display()),
+        )),
+        _ => Ok(Some(file)),
+    }
+}
+
+/// Opens the file of --summary-json, if there is to be one.
+pub(super) fn figures(
+    args: &OutputArgs,
+    ids: &Ids,
+    failed: Option<&Beside>,
+) -> Result<Option<Figures>, UsageError> {
+    let Some(path) = &args.summary_json else { return Ok(None) };
+    let cannot = |what: &str| UsageError::new(format!("--summary-json {}: {what}", path.display()));
+    if path == Path::new("-") {
+        return match args.output.as_deref() {
+            None => Err(cannot("standard output is for the records (use a file, or --output FILE)")),
+            Some(output) if output == path => Err(cannot("standard output is for the records (use a file)")),
+            Some(_) => Ok(Some(Figures::to_standard_output())),
+        };
+    }
+    let file = Beside::open("summary-json", path)?;
+    if is_output(&file, path, args.output.as_deref()) {
+        return Err(cannot("is the file that the records go to (use another one)"));
+    }
+    if failed.is_some_and(|failed| failed.place() == file.place()) {
+        return Err(cannot("is the file of --failed (use another one)"));
+    }
+    match ids.file() {
+        Some((input, name)) if FileId::of_path(path).as_ref() == Some(input) => {
+            Err(cannot(&format!("is the file that the ids come from, {name} (use another one)")))
+        }
+        _ => Ok(Some(Figures::to_file(file))),
+    }
+}
+
+/// Whether the records go there, or would. For a file that is to be renamed it is the name that counts, and for
+/// standard output, of which no name is known, the file.
+fn is_output(file: &Beside, path: &Path, output: Option<&Path>) -> bool {
+    match output.filter(|output| *output != Path::new("-")) {
+        Some(output) => place_of(output).is_ok_and(|output| output == file.place()),
+        None => file_of_standard_output().is_some_and(|output| FileId::of_path(path) == Some(output)),
+    }
+}
