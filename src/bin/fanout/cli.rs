@@ -99,9 +99,9 @@ Examples:
   fanout get --input ids.txt --at-most 5000/h --dry-run 'https://h.example/{id}'",
     after_help = "'fanout get --help' tells more, of values, records and exit codes, too.",
     after_long_help = "\
-Ids:
-  Any text of one line, percent-encoded into the URL. '.' and '..' are refused in
-  a path, since servers resolve them. One that begins with '-' needs nothing
+Texts of ids:
+  Any text of one line, percent-encoded into the URL. '.' and '..' are refused
+  in a path, since servers resolve them. One that begins with '-' needs nothing
   special: ids are no arguments.
 
 Values:
@@ -109,7 +109,7 @@ Values:
   SIZE  bytes, or K, M, G, T and KiB, MiB, GiB, TiB: powers of 1024
 
 Records:
-  One a line, in the order of completion, which need not be that of the ids:
+  One a line, in the order of completion, unless --ordered says otherwise:
 
   {\"id\":\"7\",\"status\":200,\"attempt\":1,\"latency_ms\":12.3,\"body\":\"...\"}
   {\"id\":\"8\",\"status\":503,\"attempt\":4,\"latency_ms\":4.5,\"sent\":\"yes\",\"error\":\"...\"}
@@ -122,9 +122,10 @@ Exit codes:
   0  every id was fetched (or there was none)
   1  a request failed, the output could not be written, or the deadline passed
   2  the command line cannot be carried out; nothing was sent
-  SIGINT and SIGTERM stop the run at once; then it ends by that signal (130, 143
-  in a shell). What nobody reads of its standard output and standard error within
-  250 ms is lost. A second one ends it on the spot."
+
+  SIGINT and SIGTERM stop the run at once; then it ends by that signal (130 and
+  143 in a shell). What nobody reads of its standard output and standard error
+  within 250 ms is lost. A second one ends it on the spot."
 )]
 pub(crate) struct GetArgs {
     /// Fetch this URL for each id, which {id} stands for

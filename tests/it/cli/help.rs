@@ -80,6 +80,21 @@ fn in_the_short_help_an_option_is_one_line_of_eighty_columns() {
     }
 }
 
+/// What stands there as it is, examples and records, is not wrapped.
+#[test]
+fn eighty_columns_are_enough_for_all_that_is_set_by_hand() {
+    for (command, option) in COMMANDS.iter().flat_map(|command| [(command, "-h"), (command, "--help")]) {
+        let by_hand = |columns: &str| {
+            let done = Running::start(fanout([command, option]).env("COLUMNS", columns)).done();
+            let (_, examples) = done.stdout.split_once("Examples:").unwrap();
+            let (examples, rest) = examples.split_once("Usage:").unwrap();
+            let (_, behind) = rest.split_once("\nHelp:\n").unwrap();
+            format!("{examples}{behind}")
+        };
+        assert_eq!(by_hand("80"), by_hand("100"), "{command} {option}");
+    }
+}
+
 #[test]
 fn the_short_help_begins_what_the_long_one_goes_on_with() {
     for command in COMMANDS {
@@ -105,7 +120,7 @@ fn help_says_what_it_does_first_and_how_by_example() {
                 "Exit codes:",
                 "{id}",
                 "body_base64",
-                "order of completion",
+                "order of completion, unless --ordered",
                 "HTTPS_PROXY",
                 "User-Agent",
                 "64 KiB",

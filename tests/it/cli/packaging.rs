@@ -75,7 +75,17 @@ fn there_is_a_manual_page_of_each_command_with_all_that_the_help_has() {
         }
     }
     let page = output(&["man", "get"]);
-    for title in ["IDS", "PACE", "RETRIES", "REQUESTS", "OUTPUT", "VALUES", "RECORDS", "\"EXIT CODES\""] {
+    for title in [
+        "IDS",
+        "PACE",
+        "RETRIES",
+        "REQUESTS",
+        "OUTPUT",
+        "VALUES",
+        "RECORDS",
+        "\"TEXTS OF IDS\"",
+        "\"EXIT CODES\"",
+    ] {
         assert!(page.contains(&format!("\n.SH {title}\n")), "{title}");
     }
     let whole = output(&["man"]);

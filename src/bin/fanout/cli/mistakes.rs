@@ -95,23 +95,31 @@ fn told(error: &Error) -> String {
 
 fn unknown(error: &Error, arg: &str) -> String {
     let shown = arg.escape_debug();
-    if !arg.starts_with('-') {
-        return format!(
-            "{shown}: one argument too many (one URL is all; ids come by --ids, --input or a pipe)"
-        );
+    let is_get = is_about(error, "fanout get");
+    match arg.starts_with('-') {
+        true => format!("{shown}: {}", unknown_option(error, arg, is_get)),
+        false if is_get => {
+            format!("{shown}: one argument too many (one URL is all; ids come by --ids, --input or a pipe)")
+        }
+        false => format!("{shown}: one argument too many (leave it out)"),
     }
+}
+
+fn unknown_option(error: &Error, arg: &str, is_get: bool) -> String {
     let commands = Cli::command();
-    let get = commands.find_subcommand("get").filter(|_| is_about_get(error));
-    if get.is_some_and(|get| get.get_arguments().any(|ours| is_called(ours, arg))) {
-        return format!("{shown}: behind -- there are no options (put it before)");
-    }
-    let known_elsewhere = get.and(ELSEWHERE.iter().find(|(theirs, _)| *theirs == arg));
+    let get = commands.find_subcommand("get");
+    let is_gets = get.is_some_and(|get| get.get_arguments().any(|option| is_called(option, arg)));
+    let known_elsewhere = ELSEWHERE.iter().find(|(theirs, _)| is_get && *theirs == arg);
     let similar = text(error, ContextKind::SuggestedArg);
     match known_elsewhere {
-        Some((_, ours)) if ours.starts_with('-') => format!("{shown}: unknown option (here it is {ours})"),
-        Some((_, instead)) => format!("{shown}: unknown option ({instead})"),
-        None if !similar.is_empty() => format!("{shown}: unknown option (did you mean {similar}?)"),
-        None => format!("{shown}: unknown option (-h lists them)"),
+        _ if is_gets && is_get => "behind -- there are no options (put it before)".to_owned(),
+        _ if is_gets && is_about(error, "fanout <COMMAND>") => {
+            format!("an option of get (use fanout get {arg} …)")
+        }
+        Some((_, ours)) if ours.starts_with('-') => format!("unknown option (here it is {ours})"),
+        Some((_, instead)) => format!("unknown option ({instead})"),
+        None if !similar.is_empty() => format!("unknown option (did you mean {similar}?)"),
+        None => "unknown option (-h lists them)".to_owned(),
     }
 }
 
@@ -119,9 +127,9 @@ fn is_called(option: &Arg, name: &str) -> bool {
     option.get_long().is_some_and(|long| name.strip_prefix("--") == Some(long))
 }
 
-fn is_about_get(error: &Error) -> bool {
+fn is_about(error: &Error, command: &str) -> bool {
     match error.get(ContextKind::Usage) {
-        Some(ContextValue::StyledStr(usage)) => usage.to_string().contains("fanout get"),
+        Some(ContextValue::StyledStr(usage)) => usage.to_string().contains(command),
         _ => false,
     }
 }
@@ -132,7 +140,10 @@ fn unknown_command(error: &Error) -> String {
     if command.contains("://") || command.contains("{id}") {
         return "a URL, but no command before it (use fanout get URL)".to_owned();
     }
-    let known = OTHER_COMMANDS.iter().find(|(theirs, _)| *theirs == command).map(|(_, ours)| *ours);
+    let lower = command.to_lowercase();
+    let known = OTHER_COMMANDS.iter().find(|(theirs, _)| *theirs == lower).map(|(_, ours)| *ours);
+    let all = Cli::command();
+    let known = known.or(all.find_subcommand(&lower).map(clap::Command::get_name));
     let command = command.escape_debug();
     match known.or(similar.first().map(String::as_str)) {
         Some(similar) => format!("{command}: unknown command (did you mean {similar}?)"),

@@ -25,12 +25,13 @@ Examples:
   fanout serve --rate 200/s --hidden-rate 140/s --fault-percent 5",
     after_help = "'fanout serve --help' tells more of each option.",
     after_long_help = "\
-The quota is counted as requests arrive. A network does not keep the distances at \
-which they were sent, so a client that keeps a quota exactly can still be refused by \
-a server that counts the same one exactly. Give the server a burst of one more than \
-the client's, as the default does. At the end it says how many more requests came in \
-the fullest window than the rate brings in it: the quota was kept if these are no \
-more than the burst."
+Bursts:
+  The quota is counted as requests arrive. A network does not keep the distances
+  at which they were sent, so a client that keeps a quota exactly can still be
+  refused by a server that counts the same one exactly. Give the server a burst
+  of one more than the client's, as the default does. At the end it says how
+  many more requests came in the fullest window than the rate brings in it: the
+  quota was kept if these are no more than the burst."
 )]
 pub(crate) struct ServeArgs {
     /// Listen on this port; 0: a free one
