@@ -56,9 +56,10 @@ pub(crate) struct GetOptions {
 /// What the client has been told, and a plan tells.
 pub(crate) struct Bounds {
     pub(crate) max_body: u64,
-    /// Of an id; and of all ids, beside a hundred, in percent of them.
+    /// Of an id.
     pub(crate) retries: u32,
-    pub(crate) retry_percent: u32,
+    /// Of all ids: so many, and so many percent of them.
+    pub(crate) retry_budget: (u32, u32),
 }
 
 impl GetOptions {

@@ -6,9 +6,6 @@ use fanout::http::Method;
 /// The place of an id.
 const PLACE: &str = "{id}";
 
-/// So many bytes of the id would be in the place of `{id}`.
-const PLACE_LENGTH: usize = PLACE.len();
-
 /// A request with places for an id, of which only what is no secret can be shown.
 #[derive(Clone, Debug)]
 pub(crate) struct Template {
@@ -46,8 +43,8 @@ impl Template {
             }
         }
         let body = body.unwrap_or_default();
-        let places = body.windows(PLACE_LENGTH).filter(|part| *part == PLACE.as_bytes()).count();
-        Template { method, url, headers: names, body: (body.len() - places * PLACE_LENGTH, places) }
+        let places = body.windows(PLACE.len()).filter(|part| *part == PLACE.as_bytes()).count();
+        Template { method, url, headers: names, body: (body.len() - places * PLACE.len(), places) }
     }
 
     /// `GET http://localhost/7`

@@ -82,6 +82,10 @@ fn every_mistake_is_told_as_the_table_has_it_and_nothing_is_sent() {
         told += &format!("{line}\n{}\n", done.stderr.replace(&api.url, "$URL"));
     }
     assert_eq!(api.ids_so_far(), [] as [&str; 0]);
+    assert!(
+        !told.lines().any(|line| line.starts_with("error: ") && line.contains("secret")),
+        "a secret is told"
+    );
     assert_eq!(fs::read(folder.0.join("notes.txt")).unwrap(), b"do not lose me\n");
     let told = told.trim_end().to_owned() + "\n";
     if std::env::var_os("UPDATE_GOLDEN").is_some() {

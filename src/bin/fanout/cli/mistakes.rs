@@ -94,7 +94,8 @@ fn told(error: &Error) -> String {
 }
 
 fn unknown(error: &Error, arg: &str) -> String {
-    let shown = arg.escape_debug();
+    // A URL may hold a password.
+    let shown = if arg.contains("://") { "a URL".to_owned() } else { arg.escape_debug().to_string() };
     let is_get = is_about(error, "fanout get");
     match arg.starts_with('-') {
         true => format!("{shown}: {}", unknown_option(error, arg, is_get)),

@@ -90,7 +90,11 @@ pub(super) fn template(args: &GetArgs, method: Method, body: Option<&[u8]>) -> R
 
 /// What a plan counts with.
 pub(super) fn bounds(args: &GetArgs, retry: &RetryPolicy) -> Result<Bounds, UsageError> {
-    Ok(Bounds { max_body: max_body(args)?, retries: retry.retries(), retry_percent: retry_percent(args)? })
+    Ok(Bounds {
+        max_body: max_body(args)?,
+        retries: retry.retries(),
+        retry_budget: (BUDGET_BASE, retry_percent(args)?),
+    })
 }
 
 fn retry_percent(args: &GetArgs) -> Result<u32, UsageError> {

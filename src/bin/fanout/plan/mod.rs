@@ -50,7 +50,7 @@ pub(crate) fn plan(options: GetOptions, output: &Opening, screen: &Screen) -> Re
     };
     add("ids", vec![format!("{} from {}", survey.total, survey.from)]);
     add("time", vec![time::least(survey.total, &limits, max_in_flight)]);
-    add("retries", vec![time::retries(survey.total, &limits, bounds.retries, bounds.retry_percent)]);
+    add("retries", vec![time::retries(survey.total, &limits, bounds.retries, bounds.retry_budget)]);
     add("deadline", vec![options.deadline.map_or("none".to_owned(), duration::shown)]);
     add("memory", memory(&settings));
     add("output", places);

@@ -5,9 +5,6 @@ use fanout::Limit;
 use crate::limits::Limits;
 use crate::values::duration;
 
-/// As in the library: so many retries, and a percentage of the ids, are all that a run may make.
-const BUDGET_BASE: u128 = 100;
-
 /// `60 ids at 10/s with a burst of 20 take at least 4s`
 pub(super) fn least(count: u128, limits: &Limits, max_in_flight: usize) -> String {
     let (ids, take) = match count {
@@ -32,11 +29,12 @@ pub(super) fn least(count: u128, limits: &Limits, max_in_flight: usize) -> Strin
 }
 
 /// `up to 4 an id and 106 in all, each at the price of a token; with all of them it takes at least 14.6s`
-pub(super) fn retries(count: u128, limits: &Limits, an_id: u32, percent: u32) -> String {
+pub(super) fn retries(count: u128, limits: &Limits, an_id: u32, budget: (u32, u32)) -> String {
     if an_id == 0 {
         return "none".to_owned();
     }
-    let budget = BUDGET_BASE.saturating_add(count.saturating_mul(u128::from(percent)) / 100);
+    let (base, percent) = budget;
+    let budget = u128::from(base).saturating_add(count.saturating_mul(u128::from(percent)) / 100);
     let all = count.saturating_mul(u128::from(an_id)).min(budget);
     let time = match limits.slowest(count.saturating_add(all)) {
         None => String::new(),
@@ -102,14 +100,14 @@ mod tests {
 
     #[test]
     fn retries_are_bounded_by_the_tries_of_each_id_and_by_the_budget() {
-        assert_eq!(retries(60, &usual(), 0, 10), "none");
-        let start = |count, an_id| retries(count, &usual(), an_id, 10);
+        assert_eq!(retries(60, &usual(), 0, (100, 10)), "none");
+        let start = |count, an_id| retries(count, &usual(), an_id, (100, 10));
         let few = "up to 4 an id and 40 in all, each at the price of a token; \
                    with all of them it takes at least 3s";
         assert_eq!(start(10, 4), few);
         assert!(start(60, 4).starts_with("up to 4 an id and 106 in all, "));
         assert!(start(60, 4).ends_with(" at least 14.6s"));
         assert!(start(u128::MAX, 4).ends_with(" more than 584 years"));
-        assert!(retries(60, &Limits::new([]), 4, 10).ends_with("of a token"));
+        assert!(retries(60, &Limits::new([]), 4, (100, 10)).ends_with("of a token"));
     }
 }
