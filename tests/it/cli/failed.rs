@@ -173,10 +173,10 @@ fn the_deadline_and_a_pause_that_is_too_long_leave_the_rest() {
     let (api, file) = (Api::new(), TempPath::new("failed-deadline"));
     let args = ["--input", input.shown(), "--failed", file.shown(), "--rate", "none"];
     let with = |more: &[&str]| get(args.iter().chain(more));
-    let done = with(&["--deadline", "700ms", "--max-in-flight", "1", &api.url]);
+    let done = with(&["--deadline", "2s", "--max-in-flight", "1", &api.url]);
     each_once(&all, &done.code(1).stdout, &file.text());
     assert!(done.errors()[0].contains("deadline"), "{}", done.stderr);
-    assert_eq!(done.ids().len(), 29);
+    assert!(file.text().lines().any(|id| id == HANG));
 
     let api = Api::answering(|id| (if id == HANG || id == "60" { 429 } else { 200 }, Vec::new()));
     let all = ids(200, None);

@@ -9,7 +9,7 @@ use crossbeam_channel::Receiver;
 
 use super::*;
 use crate::ids::{Ids, Numbered, Ranges};
-use crate::outbox::{Outbox, Patience, UnderWay, WriteFailure};
+use crate::outbox::{Outbox, Patience, UnderWay};
 use crate::record::Record;
 
 /// A run of `1-9`, of which so many ids may be under way.
@@ -43,8 +43,7 @@ impl Run {
     /// The file, after a run of which so many records did not get out.
     fn close(self, unwritten: usize) -> (Left, Vec<String>) {
         drop(self.ids);
-        let error = std::io::ErrorKind::BrokenPipe.into();
-        self.outbox.failed(WriteFailure { written: 0, name: String::new(), error });
+        self.outbox.finish(Patience::UntilStopped(Some(Instant::now())));
         let left = self.ledger.close(self.feeder, unwritten, &Caught::default());
         let text = fs::read_to_string(&self.path).unwrap();
         fs::remove_file(&self.path).unwrap();
