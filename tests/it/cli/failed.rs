@@ -393,7 +393,9 @@ fn a_second_signal_leaves_the_file_as_it_was() {
     let mut running = Running::start(&mut get_command(args.iter().chain(&more)));
     assert_eq!(api.id(), HANG);
     running.kill(&["INT", "TERM"]);
-    assert_eq!((running.status().signal(), file.text().as_str()), (Some(15), "old\n"));
+    // Whichever of them is seen last ends it.
+    assert!(matches!(running.status().signal(), Some(2 | 15)));
+    assert_eq!(file.text(), "old\n");
     let part = |name: &str| name.contains("failed-second.") && name.ends_with(".part");
     for entry in std::env::temp_dir().read_dir().unwrap().map_while(Result::ok) {
         if part(&entry.file_name().to_string_lossy()) {
