@@ -84,7 +84,9 @@ fn figures(end: &End<'_>, settings: &Settings) -> Value {
         "started_at": Timestamp::try_from(ended.started_at).ok().map(|time| format!("{time:.3}")),
         "elapsed_ms": millis(ended.elapsed),
         "ids": ids(end),
+        "requests": ended.wire.requests,
         "retries": ended.retries(),
+        "pauses": { "count": ended.wire.pauses, "total_ms": millis(ended.wire.paused) },
         "exit": {
             "code": reason.exit().code(),
             "signal": ended.caught.signal().map(signals::name),
@@ -108,7 +110,7 @@ fn ids(end: &End<'_>) -> Value {
         "fetched": ended.fetched,
         "failed": ended.failed(),
         "left": total.map(|total| number(total.saturating_sub(settled))),
-        "cut_off": ended.cut_off,
+        "cut_off": ended.wire.cut_off,
         "unwritten": end.delivery.unwritten,
         "there_already": ended.there_already,
         "duplicates": ended.duplicates,

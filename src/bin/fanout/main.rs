@@ -40,6 +40,7 @@ mod progress;
 mod screen;
 mod signals;
 mod summary;
+mod wire;
 
 use std::process::ExitCode;
 

@@ -8,6 +8,7 @@ mod serve;
 
 use std::io::{self, IsTerminal};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fanout::{FanOutClient, MAX_IN_FLIGHT};
@@ -26,12 +27,15 @@ use crate::streams::{self, FileId};
 use crate::summary::Again;
 use crate::template::Template;
 use crate::values::{duration, rate, whole};
+use crate::wire::Wire;
 
 pub(crate) use serve::serve_settings;
 
 /// What `fanout get` is to do.
 pub(crate) struct GetOptions {
     pub(crate) client: FanOutClient,
+    /// What goes over the wire is counted there.
+    pub(crate) wire: Arc<Wire>,
     pub(crate) ids: Ids,
     /// Records in the order of the ids.
     pub(crate) ordered: bool,
@@ -72,7 +76,8 @@ impl GetOptions {
         let method = client::method(&args)?;
         let retry = client::retry_policy(&args.retry)?;
         let body = client::body(&args)?;
-        let client = client::client(&args, &limits, max_in_flight, retry.clone(), body.clone())?;
+        let wire = Arc::new(Wire::default());
+        let client = client::client(&args, &limits, max_in_flight, retry.clone(), body.clone(), &wire)?;
         let mut ids = ids(&args)?;
         refuse_input_as_output(&ids, &args.output)?;
         let mut fetched = Fetched::new(args.output.file().is_none(), ids.index());
@@ -86,6 +91,7 @@ impl GetOptions {
         let figures = beside::figures(&args.output, &ids, failed.as_ref())?;
         let options = GetOptions {
             client,
+            wire,
             ids,
             ordered: args.output.ordered,
             limits,

@@ -17,10 +17,13 @@ use crate::progress::{Counts, Progress, Style};
 use crate::record::Record;
 use crate::screen::Screen;
 use crate::signals::{self, Caught};
+use crate::wire::{Counted, Wire};
 
 /// What is to be done.
 pub(crate) struct Run {
     pub(crate) client: FanOutClient,
+    /// What goes over the wire of this client.
+    pub(crate) wire: Arc<Wire>,
     pub(crate) ids: Ids,
     pub(crate) limits: Limits,
     pub(crate) max_in_flight: usize,
@@ -47,8 +50,7 @@ pub(crate) struct Ended {
     failed: u64,
     /// Tries beyond the first, of those that were fetched or failed: see [`Ended::retries`].
     retries: u64,
-    /// Requests that were on the wire when a signal came.
-    pub(crate) cut_off: usize,
+    pub(crate) wire: Counted,
     pub(crate) total: Option<u128>,
     /// Ids that an earlier run had fetched.
     pub(crate) there_already: u64,
@@ -76,14 +78,10 @@ impl Run {
         screen: &Screen,
         record: impl Fn(Outcome<Numbered>, &Place) -> Option<Record>,
     ) -> io::Result<(Ended, Feeder)> {
-        let Run { client, ids, limits, max_in_flight, keep_going, place, progress, ledger } = self;
-        let cut_off = Arc::new(OnceLock::new());
+        let Run { client, wire, ids, limits, max_in_flight, keep_going, place, progress, ledger } = self;
         let caught = signals::listen({
-            let (client, cut_off) = (client.clone(), cut_off.clone());
             let (cancel, outbox, screen) = (cancel.clone(), outbox.clone(), screen.clone());
             move || {
-                // Before they are gone. Set only here and once, so that it cannot be set already.
-                let _ = cut_off.set(on_the_wire(&client));
                 cancel.cancel();
                 outbox.signalled();
                 screen.signalled();
@@ -138,6 +136,7 @@ impl Run {
             Ok(())
         });
         let elapsed = started.elapsed();
+        let wire = wire.at_the_end(Instant::now());
         progress.stop();
         let failure = match &result {
             Err(error) if error.kind() != ErrorKind::Cancelled => Some(place.told(error)),
@@ -154,7 +153,7 @@ impl Run {
             fetched: tally.fetched.load(Ordering::Relaxed),
             failed: tally.failed.load(Ordering::Relaxed),
             retries: tally.retries.load(Ordering::Relaxed),
-            cut_off: cut_off.get().copied().unwrap_or(0),
+            wire,
             total,
             there_already: there_already.load(Ordering::Relaxed),
             duplicates: duplicates.load(Ordering::Relaxed),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::ledger::Left;
 use crate::run::Ended;
 use crate::signals;
+use crate::values::duration;
 
 /// What to say to whoever wants the rest.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,8 +36,16 @@ pub(crate) fn summary(ended: &Ended, signal: Option<i32>) -> Vec<String> {
         1 => first += ", 1 duplicate left out",
         duplicates => first += &format!(", {duplicates} duplicates left out"),
     }
-    if ended.cut_off > 0 {
-        first += &format!(", {} cut off", ended.cut_off);
+    match ended.wire.pauses {
+        // A run that ends at the word has not been paused.
+        _ if ended.wire.paused < Duration::from_millis(500) => {}
+        1 => first += &format!(", paused for {}", whole_seconds(ended.wire.paused)),
+        times => {
+            first += &format!(", paused {times} times, {} in all", whole_seconds(ended.wire.paused));
+        }
+    }
+    if ended.wire.cut_off > 0 {
+        first += &format!(", {} cut off", ended.wire.cut_off);
     }
     if let Some(signal) = signal {
         first += &format!(", stopped by {}", signals::name(signal));
@@ -103,6 +112,12 @@ fn what_is_missing(left: &Left) -> impl Iterator<Item = String> {
 fn shell_word(text: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_./+=:@%,".contains(c);
     if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+/// The nearest.
+fn whole_seconds(time: Duration) -> String {
+    let seconds = time.as_secs().saturating_add(u64::from(time.subsec_millis() >= 500));
+    duration::shown(Duration::from_secs(seconds))
 }
 
 fn seconds(time: Duration) -> String {

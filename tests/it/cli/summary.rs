@@ -9,7 +9,7 @@ use super::support::*;
 type IsRight = fn(&Value) -> bool;
 
 /// What kind of value stands where, if the run failed of an id and wrote down what is left.
-const MEMBERS: [(&str, IsRight); 30] = [
+const MEMBERS: [(&str, IsRight); 34] = [
     ("/version", |value| value == env!("CARGO_PKG_VERSION")),
     ("/started_at", is_time),
     ("/elapsed_ms", |value| value.as_f64() > Some(0.0)),
@@ -20,7 +20,11 @@ const MEMBERS: [(&str, IsRight); 30] = [
     ("/ids/cut_off", Value::is_u64),
     ("/ids/unwritten", Value::is_u64),
     ("/ids/duplicates", Value::is_u64),
+    ("/ids/there_already", Value::is_u64),
+    ("/requests", Value::is_u64),
     ("/retries", Value::is_u64),
+    ("/pauses/count", Value::is_u64),
+    ("/pauses/total_ms", Value::is_f64),
     ("/exit/code", Value::is_u64),
     ("/exit/signal", |value| value.is_string() || value.is_null()),
     ("/exit/reason", Value::is_string),
@@ -185,6 +189,23 @@ fn there_are_figures_when_the_reader_has_gone() {
     drop(running.stdout.take());
     assert_eq!(running.done().code(1).stderr, "");
     holds(&figures(&file), &[("/exit", json!({ "code": 1, "signal": null, "reason": "output" }))]);
+}
+
+#[test]
+fn the_pauses_of_a_run_are_told() {
+    let tries = std::sync::Mutex::new(0);
+    let api = Api::answering(move |_| {
+        let mut tries = tries.lock().unwrap();
+        *tries += 1;
+        (if [1, 3].contains(&*tries) { 429 } else { 200 }, Vec::new())
+    });
+    let file = TempPath::new("figures-pauses");
+    let args = ["--max-in-flight", "1", "--retries", "2", "--summary-json", file.shown(), &api.url];
+    let done = get(["--ids", "1"].iter().chain(&args));
+    assert!(done.code(0).stderr.contains(", 0 failed, 1 retry, paused for 1s\n"), "{}", done.stderr);
+    holds(&figures(&file), &[("/requests", json!(2)), ("/pauses/count", json!(1))]);
+    let done = get(["--ids", "1", "--max-in-flight", "1", &api.url]);
+    assert!(done.code(1).stderr.contains(", 1 failed\n"), "{}", done.stderr);
 }
 
 #[test]

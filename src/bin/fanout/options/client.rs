@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 use fanout::http::Method;
 use fanout::{BuildError, Builder, FanOutClient, RetryBudget, RetryPolicy};
@@ -14,6 +15,7 @@ use crate::template::Template;
 use crate::values::request::{self, Data};
 use crate::values::statuses::Statuses;
 use crate::values::{duration, percent, size, url, whole};
+use crate::wire::Wire;
 
 use super::{Bounds, optional, value};
 
@@ -34,6 +36,7 @@ pub(super) fn client(
     max_in_flight: usize,
     retry: RetryPolicy,
     body: Option<Vec<u8>>,
+    wire: &Arc<Wire>,
 ) -> Result<FanOutClient, UsageError> {
     let builder = limits
         .set(FanOutClient::builder(&args.url))
@@ -44,6 +47,8 @@ pub(super) fn client(
         .adaptive(args.retry.adaptive)
         .reserve(value("reserve", &args.retry.reserve, |text| whole(text, 0..=u64::MAX))?)
         .keep_going(args.responses.keep_going);
+    let wire = wire.clone();
+    let builder = builder.observe(move |exchange| wire.note(exchange));
     let builder = requests(builder, args, body)?;
     let builder = connections(builder, args)?;
     let builder = responses(builder, args)?;

@@ -1,0 +1,78 @@
+//! What went over the wire in a run, counted request by request: how many there were, how many the end of the run cut
+//! off, and for how long the server had all of them wait.
+
+use std::time::{Duration, Instant};
+
+use fanout::Exchange;
+use parking_lot::Mutex;
+
+/// The count of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Wire(Mutex<Counted>);
+
+/// What was counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counted {
+    /// First tries, retries, hops and replays.
+    pub(crate) requests: u64,
+    /// Those that the end of the run cut off.
+    pub(crate) cut_off: u64,
+    /// Pauses that a server asked for. What is asked for while one lasts makes it longer.
+    pub(crate) pauses: u64,
+    pub(crate) paused: Duration,
+    /// Until when they last.
+    until: Option<Instant>,
+}
+
+impl Wire {
+    /// One more request has ended.
+    pub(crate) fn note(&self, exchange: &Exchange<'_>) {
+        let mut counted = self.0.lock();
+        counted.requests += 1;
+        counted.cut_off += u64::from(exchange.was_cut_off());
+        if let Some(pause) = &exchange.pause {
+            counted.pause(exchange.ended_at(), pause.until);
+        }
+    }
+
+    /// What was counted of a run that ended now.
+    pub(crate) fn at_the_end(&self, now: Instant) -> Counted {
+        let mut counted = *self.0.lock();
+        let too_long = counted.until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
+        counted.paused = counted.paused.saturating_sub(too_long);
+        counted
+    }
+}
+
+impl Counted {
+    fn pause(&mut self, from: Instant, until: Instant) {
+        let lasts = self.until.filter(|until| *until >= from);
+        self.pauses += u64::from(lasts.is_none());
+        self.paused += until.saturating_duration_since(lasts.unwrap_or(from));
+        self.until = self.until.max(Some(until));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_that_overlap_are_one_and_the_last_ends_with_the_run() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let wire = Wire::default();
+        let pauses = |wire: &Wire, now| {
+            let counted = wire.at_the_end(now);
+            (counted.pauses, counted.paused.as_secs())
+        };
+        assert_eq!(pauses(&wire, at(0)), (0, 0));
+        for (from, until, expected) in
+            [(0, 10, (1, 10)), (1, 10, (1, 10)), (2, 5, (1, 10)), (9, 12, (1, 12)), (20, 25, (2, 17))]
+        {
+            wire.0.lock().pause(at(from), at(until));
+            assert_eq!(pauses(&wire, at(100)), expected, "{from} to {until}");
+        }
+        assert_eq!(pauses(&wire, at(22)), (2, 14));
+    }
+}
