@@ -3,20 +3,26 @@
 // Helpers outside of a test function, where the settings of clippy.toml do not reach.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[cfg(unix)]
+mod crashes;
 mod failed;
 mod failures;
 #[cfg(unix)]
 mod files;
+mod folders;
 mod get;
 mod help;
 mod ids;
 mod limits;
 #[cfg(unix)]
 mod mistakes;
+mod order;
 #[cfg(unix)]
 mod packaging;
 mod plan;
+mod records;
 mod requests;
+mod resume;
 mod retries;
 mod serve;
 mod stops;

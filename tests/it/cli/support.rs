@@ -55,7 +55,7 @@ pub(crate) struct Api {
     pub(crate) url: String,
     requests: Receiver<Asked>,
     /// Those that are kept waiting, so that they stay open.
-    hanging: Arc<Mutex<Vec<TcpStream>>>,
+    pub(crate) hanging: Arc<Mutex<Vec<TcpStream>>>,
 }
 
 impl Api {
@@ -325,5 +325,39 @@ impl TempPath {
 impl Drop for TempPath {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// A folder that nobody else uses, and that is not there yet, taken away with the value.
+pub(crate) struct TempFolder(pub(crate) PathBuf);
+
+impl TempFolder {
+    pub(crate) fn new(name: &str) -> TempFolder {
+        let path = std::env::temp_dir().join(format!("fanout-{}-{name}-folder", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        TempFolder(path)
+    }
+
+    /// The names of what is in it, in order of the alphabet.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(&self.0) else { return Vec::new() };
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    pub(crate) fn text(&self, name: &str) -> String {
+        std::fs::read_to_string(self.0.join(name)).unwrap()
+    }
+
+    pub(crate) fn shown(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for TempFolder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -51,9 +51,9 @@ pub(crate) struct OutputArgs {
 
     /// Write the records in the order of the ids
     ///
-    /// A record waits for those before it, in memory. Until the first id of those that wait has come to its end,
-    /// retries and all, no id is begun that lies 10,000 ids behind it, nor any while 4 MiB of records wait. When the
-    /// run ends early, what is there is written in order, without the ids that are missing.
+    /// A record waits in memory for those before it. Until the first id that is missing has come to its end, retries
+    /// and all, no id is begun that lies 10,000 ids behind it, nor any while 4 MiB of records wait. When the run ends
+    /// early, what is there is written in order, without the ids that are missing.
     #[arg(long)]
     pub(crate) ordered: bool,
 
