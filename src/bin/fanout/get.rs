@@ -50,13 +50,16 @@ fn fetch(options: GetOptions, output: Output, screen: &Screen) -> io::Result<Exi
         progress,
         ledger: ledger.clone(),
     };
-    let (ended, feeder) = run.go(&cancel, &outbox, screen, |outcome, place| {
+    let (mut ended, feeder) = run.go(&cancel, &outbox, screen, |outcome, place| {
         if let (Err(error), false) = (&outcome.result, form.lines) {
             // Where there are no records, this is all that is told of it.
             screen.say(format_args!("error: {}", place.told(error)));
         }
         form.record(outcome, place)
     })?;
+    if !form.lines {
+        ended.first_told = None; // it was told when it came
+    }
     // Now, and not when the last record has found its reader.
     if let Some(failure) = &ended.failure {
         screen.say(format_args!("error: {failure}"));

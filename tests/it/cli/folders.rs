@@ -113,7 +113,7 @@ fn a_folder_that_cannot_be_had_is_refused_before_anything_is_sent() {
     let below = format!("{}-nowhere/below", file.shown());
     for (path, more, error) in [
         (file.shown(), &[][..], "is no directory"),
-        (&below, &[], "cannot make it: No such file"),
+        (&below, &[], "there is no folder "),
         ("/proc/self/fd", &["--overwrite"], "cannot write to it: "),
     ] {
         let done = get([&["--ids", "1", "--output-dir", path, &api.url], more].concat());
