@@ -37,7 +37,7 @@ pub enum ErrorKind {
     InvalidRequest,
     /// The host has no address, or none could be looked up.
     NameLookup,
-    /// No address of the host could be connected to.
+    /// No address of the host could be connected to, or the proxy on the way to it gave no tunnel.
     Connect,
     /// The TLS handshake failed: a certificate that does not hold, for instance.
     Tls,
@@ -269,7 +269,8 @@ impl BuildError {
         BuildError { setting, text: format!("{setting} is {value}: {right}") }
     }
 
-    /// The setting at fault, by the name of the method that sets it: `"burst"`, `"max_in_flight"`, `"url"` …
+    /// The setting at fault, by the name of the method that sets it: `"burst"`, `"max_in_flight"`, `"url"` …; or the
+    /// variable, by its name in the environment: `"HTTPS_PROXY"`.
     #[must_use]
     pub fn setting(&self) -> &'static str {
         self.setting

@@ -110,7 +110,7 @@ pub struct Pause<'a> {
 pub struct Phases {
     /// Looked the name up. Next to nothing if it was known already.
     pub look_up: Duration,
-    /// Connected.
+    /// Connected; through a proxy to an https target, its tunnel as well.
     pub connect: Duration,
     /// Shook hands for TLS.
     pub handshake: Duration,

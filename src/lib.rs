@@ -82,6 +82,7 @@
 //! | bytes of bodies that wait for the closure | 4 MiB, or one body that is larger; beside them, bodies up to 4 KiB, and one in the hands of each worker | |
 //! | a body, decoded | 10 MiB | [`max_body`](Builder::max_body) |
 //! | a response's head | 16 KiB ([`MAX_HEAD`]) | |
+//! | a proxy's answer to the request for a tunnel | 16 KiB ([`MAX_HEAD`]), and 128 headers | |
 //! | a line of a request's head | 8 KiB ([`MAX_REQUEST_LINE`]) | |
 //! | redirects for an id | 5 | [`max_redirects`](Builder::max_redirects) |
 //! | replays of a request on a stale connection | 1, idempotent methods and those with a key only | |
@@ -93,15 +94,20 @@
 //! | limits, costs | [`MAX_LIMITS`] | [`limit`](Builder::limit), [`cost`](Builder::cost) |
 //! | a connection's buffers | 12 KiB, and as large as large bodies need it, up to 88 KiB | |
 //! | one request | 10 s | [`timeout`](Builder::timeout) |
-//! | name and connect | 5 s | [`connect_timeout`](Builder::connect_timeout) |
+//! | name and connect, with a proxy's tunnel | 5 s | [`connect_timeout`](Builder::connect_timeout) |
 //! | idle connections | twice as many as requests in flight; none is used after 15 s, and the next request closes those | |
 //! | look-ups under way in the whole process | 4 | |
 //!
-//! # Names
+//! # Names and proxies
 //!
 //! A name is looked up once, and its addresses are remembered for as long as the client lives (256 names at most);
-//! when none of them can be connected to, they are forgotten. Every address is tried. A proxy is not used, whatever
-//! the environment says.
+//! when none of them can be connected to, they are forgotten. Every address is tried.
+//!
+//! A [proxy](Builder::proxy) is used if one is set; the environment (`HTTPS_PROXY` and its kin) is looked at only if it
+//! is [asked for](Builder::proxy_from_env). An https target is reached through a tunnel, of which the proxy learns host
+//! and port alone; an http request is handed to the proxy whole. Everything that holds for a connect holds for the
+//! tunnel: it can be cut off at any moment, and counts against [`connect_timeout`](Builder::connect_timeout). With a
+//! proxy, the target's name is not looked up here.
 //!
 //! Nothing can end a look-up of the system's. A call that is stopped leaves it behind, with a helper thread that
 //! holds nothing of the call.

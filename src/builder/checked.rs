@@ -1,5 +1,7 @@
 //! From settings to what works by them, or to what is wrong with them and what would be right.
 
+use std::env;
+
 use ureq::http::header::{AUTHORIZATION, HOST, USER_AGENT};
 use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use ureq::tls::{PemItem, parse_pem};
@@ -76,6 +78,7 @@ impl Builder {
             root_certificates: self.root_certificates()?,
             pinned: self.pinned()?,
             lookup: self.lookup.clone(),
+            proxies: self.proxy.checked(|name| env::var_os(name))?,
             longest_line: MAX_REQUEST_LINE,
         })
     }

@@ -1,6 +1,7 @@
 //! The settings of a client.
 
 mod checked;
+mod proxy;
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,6 +22,8 @@ use crate::rate::Rate;
 use crate::request::{IntoRequest, MakeRequest};
 use crate::retry::{RetryBudget, RetryPolicy};
 use crate::transport::{HttpClient, Lookup};
+
+use proxy::ProxySettings;
 
 /// The settings of a [`FanOutClient`]. Nothing is checked before [`build`](Builder::build).
 #[must_use = "a builder does nothing until it is built"]
@@ -52,6 +55,7 @@ pub struct Builder {
     observer: Option<Box<Observer>>,
     resolve: Vec<(String, Vec<SocketAddr>)>,
     lookup: Option<Lookup>,
+    proxy: ProxySettings,
     root_certificates: Option<Vec<u8>>,
 }
 
@@ -126,6 +130,7 @@ impl Builder {
             observer: None,
             resolve: Vec::new(),
             lookup: None,
+            proxy: ProxySettings::default(),
             root_certificates: None,
         }
     }
@@ -230,8 +235,8 @@ impl Builder {
         self
     }
 
-    /// How long looking up the name and connecting may take. Every address of the name is tried; a silent one gets
-    /// its share of the time, and not all of it. Must be more than 0. Defaults to 5 s.
+    /// How long looking up the name and connecting may take, a proxy's tunnel included. Every address of the name is
+    /// tried; a silent one gets its share of the time, and not all of it. Must be more than 0. Defaults to 5 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Builder {
         self.connect_timeout = timeout;
         self
@@ -348,7 +353,8 @@ impl Builder {
     }
 
     /// Uses these addresses for a host, in place of a look-up. The host may have a port (`"example.com:443"`), and is
-    /// then meant on that port only; the ports of the addresses are the ones connected to, unless they are 0.
+    /// then meant on that port only; the ports of the addresses are the ones connected to, unless they are 0. What is
+    /// reached through a [`proxy`](Builder::proxy) is not looked up; the proxy itself is.
     pub fn resolve(
         mut self,
         host: impl Into<String>,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION, TRANSFER_ENCODING};
 use ureq::http::{self, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 
 use crate::error::{Error, ErrorKind};
@@ -136,6 +136,10 @@ fn check(request: Request<Vec<u8>>, common: &HeaderMap) -> Result<Prepared<'stat
 pub(crate) fn check_header(name: &str, value_len: usize) -> Result<(), String> {
     if [CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|own| own.as_str().eq_ignore_ascii_case(name)) {
         return Err(format!("{name} is set by the client, from the body"));
+    }
+    if PROXY_AUTHORIZATION.as_str().eq_ignore_ascii_case(name) {
+        // Sent with the request, it would go on to the target.
+        return Err(format!("{name} is set by the client, from the user and password in the proxy's URL"));
     }
     if name.len() + value_len + 4 > MAX_REQUEST_LINE {
         return Err(format!("the header {name} is longer than {MAX_REQUEST_LINE} bytes"));

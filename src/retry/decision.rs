@@ -25,6 +25,8 @@ pub(crate) struct Failed {
     pub(crate) repeatable: bool,
     /// The look-up says that there is no such name.
     pub(crate) no_such_name: bool,
+    /// The proxy forbids it.
+    pub(crate) forbidden: bool,
     /// The answer asks for less in a way of its own, whatever its status: GitHub does so with a 403. If so, it is
     /// throttling.
     pub(crate) throttled: bool,
@@ -88,6 +90,7 @@ impl RetryPolicy {
     pub(super) fn backoff(&self, failed: Failed, told: bool) -> Option<Backoff> {
         match failed.kind {
             ErrorKind::NameLookup => (!failed.no_such_name).then_some(Backoff::Fault),
+            ErrorKind::Connect if failed.forbidden => None,
             ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Disconnected | ErrorKind::TruncatedBody => {
                 Some(Backoff::Fault)
             }
@@ -148,6 +151,11 @@ impl Failed {
             repeatable,
             no_such_name: error.kind() == ErrorKind::NameLookup
                 && source.is_none_or(|source| source.kind() == io::ErrorKind::NotFound),
+            // With a number it is the kernel's, which may change its mind.
+            forbidden: error.kind() == ErrorKind::Connect
+                && source.is_some_and(|source| {
+                    source.kind() == io::ErrorKind::PermissionDenied && source.raw_os_error().is_none()
+                }),
             throttled: false,
         }
     }

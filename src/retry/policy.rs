@@ -22,7 +22,7 @@ use crate::error::BuildError;
 ///
 /// | failure | of a kind, or a status | backoff |
 /// | --- | --- | --- |
-/// | no answer | `NameLookup`¹ `Connect` `Timeout` `Disconnected`² | fault |
+/// | no answer | `NameLookup`¹ `Connect`⁵ `Timeout` `Disconnected`² | fault |
 /// | half an answer | `TruncatedBody` | fault |
 /// | the server has a fault | 408 425 500³ 502 503 504 | fault |
 /// | the server wants less | 429, and 503 if it tells when to come back⁴ | throttling |
@@ -31,6 +31,7 @@ use crate::error::BuildError;
 /// that is [given](crate::Builder::lookup) can: the system's tells a server that is down and a name that is wrong by
 /// their texts alone. ² Also a kept connection that turns out to be dead, when it has been replayed once already.
 /// ³ Only when [asked for](RetryPolicy::on_500). ⁴ Also any other refusal that speaks of a limit, as GitHub's 403 does.
+/// ⁵ Unless a proxy forbids it, by a status from 400 to 499 that is none of 408, 425 and 429.
 ///
 /// Nothing else: another try would end in the same way. A certificate that does not hold today, a body that is too
 /// large, and a redirect to nowhere will be so in a second.

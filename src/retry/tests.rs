@@ -36,7 +36,15 @@ const SENT: [Sent; 3] = [Sent::Never, Sent::Maybe, Sent::Yes];
 
 /// A try of a GET that failed without an answer.
 fn failed(kind: ErrorKind) -> Failed {
-    Failed { kind, status: None, sent: Sent::Maybe, repeatable: true, no_such_name: false, throttled: false }
+    Failed {
+        kind,
+        status: None,
+        sent: Sent::Maybe,
+        repeatable: true,
+        no_such_name: false,
+        forbidden: false,
+        throttled: false,
+    }
 }
 
 /// A try of a GET that was answered so.
@@ -144,6 +152,13 @@ fn each_reason_to_give_up_has_its_name() {
             true,
             GaveUp::NotRetryable,
         ),
+        (
+            policy.clone(),
+            Failed { forbidden: true, ..failed(ErrorKind::Connect) },
+            1,
+            true,
+            GaveUp::NotRetryable,
+        ),
         (policy.clone(), post, 1, true, GaveUp::Unsafe),
         (policy.clone(), Failed { kind: ErrorKind::TruncatedBody, ..post }, 1, true, GaveUp::Unsafe),
         (
@@ -196,6 +211,18 @@ fn a_key_makes_any_method_repeatable_and_its_absence_only_some() {
         assert!(is_repeatable(&method, &key("\"7\"")), "{method}");
         assert!(!is_repeatable(&method, &key("")), "{method}");
     }
+}
+
+#[test]
+fn an_error_tells_whether_a_proxy_forbids_it() {
+    let not_connected = |source: io::Error| {
+        Failed::of(&Error::new(ErrorKind::Connect, "").caused_by(Some(Box::new(source))), true)
+    };
+    assert!(not_connected(io::Error::new(io::ErrorKind::PermissionDenied, "407")).forbidden);
+    assert!(!not_connected(io::Error::other("502")).forbidden);
+    let by_kernel = io::Error::from_raw_os_error(13);
+    assert_eq!(by_kernel.kind(), io::ErrorKind::PermissionDenied);
+    assert!(!not_connected(by_kernel).forbidden, "a firewall's rules may change");
 }
 
 #[test]
@@ -275,6 +302,7 @@ fn whatever_happens_the_promises_hold() {
             sent: SENT[below(3)],
             repeatable: flip(),
             no_such_name: flip(),
+            forbidden: flip(),
             throttled: below(8) == 0,
         };
         let told = flip().then(|| now + Duration::from_millis(random.draw() % 100_000));

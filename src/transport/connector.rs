@@ -37,6 +37,7 @@ use crate::error::Sent;
 
 use super::current::{self, Over, Phase};
 use super::failure::Broken;
+use super::forward::transmit_first;
 use super::idle::Connection;
 use super::target::Target;
 
@@ -86,11 +87,17 @@ impl Transport for Lent {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        current::with(|exchange| {
+        let is_first_for_proxy = current::with(|exchange| {
             exchange.enter(Phase::Sending);
-            exchange.progress.sent = Sent::Maybe;
+            let sent_before = mem::replace(&mut exchange.progress.sent, Sent::Maybe);
+            sent_before == Sent::Never && exchange.proxy.is_some()
         })?;
-        let sent = self.connection.transport.transmit_output(amount, timeout);
+        let Connection { transport, endpoint, .. } = &mut self.connection;
+        let sent = if is_first_for_proxy && !endpoint.tls {
+            transmit_first(&mut **transport, amount, endpoint, timeout)
+        } else {
+            transport.transmit_output(amount, timeout)
+        };
         current::with(|exchange| exchange.tether.check())?.map_err(|_| Over::Cut)?;
         sent.map_err(no_clean_end)
     }

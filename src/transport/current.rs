@@ -15,6 +15,7 @@ use crate::error::Sent;
 use crate::tether::{Cut, Tether};
 
 use super::idle::Connection;
+use super::proxy::Proxy;
 use super::stopwatch::Stopwatch;
 
 thread_local! {
@@ -24,13 +25,15 @@ thread_local! {
 /// The exchange that is under way on this thread.
 pub(super) struct Exchange {
     pub(super) tether: Arc<Tether>,
+    /// The proxy on the way.
+    pub(super) proxy: Option<Arc<Proxy>>,
     /// A connection that has been used before, and that this exchange has tied already.
     pub(super) ready: Option<Connection>,
     /// The connection, when ureq has done with it and it may be used again.
     pub(super) kept: Option<Connection>,
     /// The socket of a new connection, for the outermost transport, from which ureq's TLS would hide it.
     pub(super) opened: Option<Arc<TcpStream>>,
-    /// By when TCP must be up.
+    /// By when TCP must be up, and the tunnel through a proxy.
     pub(super) connect_by: Option<Instant>,
     /// When the exchange is to be cut once it is.
     pub(super) deadline: Option<(Instant, Cut)>,
@@ -67,6 +70,8 @@ impl Default for Progress {
 pub(super) enum Phase {
     LookingUp,
     Connecting,
+    /// Waiting for a proxy to open a tunnel.
+    Tunnelling,
     ShakingHands,
     Sending,
     Waiting,
@@ -83,6 +88,7 @@ pub(super) enum Over {
 impl Exchange {
     pub(super) fn new(
         tether: Arc<Tether>,
+        proxy: Option<Arc<Proxy>>,
         ready: Option<Connection>,
         connect_by: Option<Instant>,
         deadline: Option<(Instant, Cut)>,
@@ -92,6 +98,7 @@ impl Exchange {
         let progress = Progress { phase, reused, ..Progress::default() };
         Exchange {
             tether,
+            proxy,
             ready,
             kept: None,
             opened: None,

@@ -1,8 +1,8 @@
 //! Runs one request: one hop, no redirect, no token, no retry.
 //!
 //! Everything that the worker blocks in meanwhile is tied to its tether, and the watchdog cuts it at its deadline: at
-//! first the earliest of the connect's, the exchange's and the call's; once TCP is up (at once, on a connection that
-//! is up already), without the connect's.
+//! first the earliest of the connect's, the exchange's and the call's; once TCP is up, and the tunnel through a proxy
+//! (at once, on a connection that is up already), without the connect's.
 //!
 //! An exchange that was cut has failed, whatever else it says: a response that seems whole may have been cut short,
 //! and one that is whole came too late.
@@ -13,15 +13,17 @@ use std::time::Instant;
 
 use ureq::Body;
 use ureq::http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION, TRANSFER_ENCODING,
+    USER_AGENT,
 };
-use ureq::http::{HeaderMap, HeaderValue, Method, Request, Response};
+use ureq::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 
 use crate::error::Sent;
 use crate::tether::{Cut, Line};
 
 use super::current::{self, Ended, Exchange, Over, Phase};
 use super::failure::{Failure, Head, Limits};
+use super::proxy::{Proxy, Route};
 use super::stopwatch::Stopwatch;
 use super::target::Target;
 use super::{HttpClient, MAX_HEAD, Outgoing, Reply, Wire};
@@ -37,6 +39,8 @@ impl HttpClient {
     pub(crate) fn exchange(&self, request: Outgoing<'_>, on: &Wire<'_>) -> Result<Reply, Failure> {
         let target = self.check(request).map_err(Failure::unsendable)?;
         let limits = self.limits();
+        let proxy = self.proxies.on_the_way_to(target);
+        let route = Route { target, proxy: proxy.map(|proxy| &**proxy) };
 
         let start = self.clock.now();
         let connect_by = start.checked_add(self.connect_timeout);
@@ -51,7 +55,7 @@ impl HttpClient {
             None => earlier(deadline, connect_by.map(|at| (at, Cut::ConnectTimedOut))),
         };
 
-        let mut exchange = Exchange::new(on.tether.clone(), ready, connect_by, deadline);
+        let mut exchange = Exchange::new(on.tether.clone(), proxy.cloned(), ready, connect_by, deadline);
         exchange.watch = on.measured.map(|_| Stopwatch::start(exchange.progress.phase, start));
         let guard = current::enter(exchange);
         let received = match on.tether.begin(line, first) {
@@ -59,7 +63,7 @@ impl HttpClient {
                 if let Some((at, _)) = first {
                     on.watchdog.tell(at);
                 }
-                self.run(request, on)
+                self.run(request, route.forwarder(), on)
             }
             Err(_) => Err((Over::Cut.into(), None)),
         };
@@ -72,12 +76,23 @@ impl HttpClient {
                 Ok(reply) => Some(Box::new((reply.status, reply.headers))),
                 Err((_, head)) => head,
             };
-            return Err(Failure::cut(cut, target, progress, limits).with_head(head));
+            return Err(Failure::cut(cut, route, progress, limits).with_head(head));
         }
         if let Some(connection) = kept {
             self.idle.give_back(connection, self.clock.now());
         }
-        received.map_err(|(error, head)| Failure::of(error, target, progress, limits).with_head(head))
+        match (received, route.forwarder()) {
+            (
+                Ok(Reply { status: StatusCode::PROXY_AUTHENTICATION_REQUIRED, headers, body: None, .. }),
+                Some(proxy),
+            ) => {
+                let status = StatusCode::PROXY_AUTHENTICATION_REQUIRED;
+                Err(Failure::refused_by(proxy, (status, headers)))
+            }
+            (received, _) => {
+                received.map_err(|(error, head)| Failure::of(error, route, progress, limits).with_head(head))
+            }
+        }
     }
 
     /// Gives `headers` those that every request has, where they are missing. [`exchange`](HttpClient::exchange) does
@@ -96,8 +111,8 @@ impl HttpClient {
     }
 
     /// The part of it that ureq does. The connection is given back, or closed, when it returns.
-    fn run(&self, request: Outgoing<'_>, on: &Wire<'_>) -> Result<Reply, Failed> {
-        let response = self.send(request).map_err(|error| (error, None))?;
+    fn run(&self, request: Outgoing<'_>, forwarder: Option<&Proxy>, on: &Wire<'_>) -> Result<Reply, Failed> {
+        let response = self.send(request, forwarder).map_err(|error| (error, None))?;
         let (head, mut body) = response.into_parts();
         let (status, headers) = (head.status, head.headers);
         let reading = current::with(|exchange| {
@@ -120,12 +135,15 @@ impl HttpClient {
         }
     }
 
-    fn send(&self, request: Outgoing<'_>) -> Result<Response<Body>, ureq::Error> {
+    fn send(&self, request: Outgoing<'_>, forwarder: Option<&Proxy>) -> Result<Response<Body>, ureq::Error> {
         let mut outgoing = Request::new(());
         *outgoing.method_mut() = request.method.clone();
         *outgoing.uri_mut() = request.uri.clone();
         let mut headers = request.headers.clone();
         self.add_default_headers(&mut headers);
+        if let Some(authorization) = forwarder.and_then(|proxy| proxy.authorization.as_ref()) {
+            headers.insert(PROXY_AUTHORIZATION, authorization.clone());
+        }
         *outgoing.headers_mut() = headers;
         // An empty body is none, but where one is expected it is announced as empty.
         let expects_body = [Method::POST, Method::PUT, Method::PATCH].contains(request.method);

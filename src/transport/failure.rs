@@ -16,7 +16,7 @@ use crate::tether::Cut;
 
 use super::MAX_HEAD;
 use super::current::{Phase, Progress};
-use super::target::Target;
+use super::proxy::{Proxy, Route};
 
 /// Why there is no reply.
 #[derive(Debug)]
@@ -62,6 +62,8 @@ pub(super) enum NotConnected {
         tried: usize,
     },
     ConnectTimedOut,
+    /// What came of asking a proxy for a tunnel.
+    NoTunnel(io::Error),
 }
 
 /// A connection that broke, in a way that ureq might take for the end of a body.
@@ -82,9 +84,23 @@ impl Failure {
         }
     }
 
+    /// A request that a proxy did not pass on, because it does not know who sends it. That is a proxy's status alone,
+    /// where all others may be the server's.
+    pub(super) fn refused_by(proxy: &Proxy, head: Head) -> Failure {
+        Failure {
+            kind: ErrorKind::Status,
+            sent: Sent::Yes,
+            stale: false,
+            cut: None,
+            text: format!("the proxy {proxy} answered {}", head.0),
+            head: Some(Box::new(head)),
+            source: None,
+        }
+    }
+
     /// An exchange that was cut, before or after it came to anything.
-    pub(super) fn cut(cut: Cut, target: Target<'_>, progress: Progress, limits: Limits) -> Failure {
-        let doing = Doing(progress.phase, target);
+    pub(super) fn cut(cut: Cut, route: Route<'_>, progress: Progress, limits: Limits) -> Failure {
+        let doing = Doing(progress.phase, route);
         let (kind, text) = match cut {
             Cut::Cancelled => (ErrorKind::Cancelled, format!("cancelled while {doing}")),
             Cut::DeadlineExceeded => {
@@ -98,8 +114,8 @@ impl Failure {
     }
 
     /// An exchange that failed by itself.
-    pub(super) fn of(error: Error, target: Target<'_>, progress: Progress, limits: Limits) -> Failure {
-        let (kind, text, source) = judge(error, target, progress, limits);
+    pub(super) fn of(error: Error, route: Route<'_>, progress: Progress, limits: Limits) -> Failure {
+        let (kind, text, source) = judge(error, route, progress, limits);
         let stale = kind == ErrorKind::Disconnected && progress.reused && !progress.answered;
         Failure { kind, sent: progress.sent, stale, cut: None, head: None, text, source }
     }
@@ -112,52 +128,55 @@ impl Failure {
 
 fn judge(
     error: Error,
-    target: Target<'_>,
+    route: Route<'_>,
     progress: Progress,
     limits: Limits,
 ) -> (ErrorKind, String, Option<Source>) {
-    let doing = Doing(progress.phase, target);
+    let doing = Doing(progress.phase, route);
     match error {
-        Error::Other(error) => judge_ours(error, target, progress, limits),
+        Error::Other(error) => judge_ours(error, route, progress, limits),
         Error::Timeout(_) => match limits.stall_timeout {
             Some(stall) => {
                 (ErrorKind::Timeout, format!("{doing} stalled: nothing moved for {stall:?}"), None)
             }
             None => (ErrorKind::Timeout, timed_out(doing, limits), None),
         },
+        Error::Io(error) if progress.phase == Phase::Tunnelling => {
+            (ErrorKind::Connect, format!("{doing} failed"), Some(error.into()))
+        }
         // What rustls found wrong with what it read. Once the body is being read, that is a body cut short.
         Error::Io(error)
-            if target.tls
+            if route.target.tls
                 && error.kind() == io::ErrorKind::InvalidData
                 && progress.phase != Phase::Reading =>
         {
-            (ErrorKind::Tls, handshake_failed(target), Some(error.into()))
+            (ErrorKind::Tls, handshake_failed(route), Some(error.into()))
         }
-        Error::Io(error) => broken(error, target, progress),
-        Error::Tls(text) => (ErrorKind::Tls, handshake_failed(target), Some(text.into())),
-        Error::Rustls(error) => (ErrorKind::Tls, handshake_failed(target), Some(error.into())),
+        Error::Io(error) => broken(error, route, progress),
+        Error::Tls(text) => (ErrorKind::Tls, handshake_failed(route), Some(text.into())),
+        Error::Rustls(error) => (ErrorKind::Tls, handshake_failed(route), Some(error.into())),
         Error::BodyExceedsLimit(_) => {
-            let text = format!("the body from {target} is larger than {} bytes", limits.max_body);
+            let text = format!("the body from {route} is larger than {} bytes", limits.max_body);
             (ErrorKind::BodyTooLarge, text, None)
         }
         // The stream ended inside what the encoding calls one; but was it the peer who ended it?
-        Error::Decompress(_, error) if progress.ended => broken(error, target, progress),
+        Error::Decompress(_, error) if progress.ended => broken(error, route, progress),
         Error::Decompress(encoding, error) => {
-            let text = format!("the body from {target} is not {encoding}, as its headers say");
+            let text = format!("the body from {route} is not {encoding}, as its headers say");
             (ErrorKind::Decode, text, Some(error.into()))
         }
         Error::LargeResponseHeader(..) => {
-            let text = format!("the head of the answer of {target} is larger than {MAX_HEAD} bytes");
+            let text = format!("the head of the answer of {route} is larger than {MAX_HEAD} bytes");
             (ErrorKind::InvalidResponse, text, None)
         }
-        Error::BodyStalled => broken(io::ErrorKind::UnexpectedEof.into(), target, progress),
+        Error::BodyStalled => broken(io::ErrorKind::UnexpectedEof.into(), route, progress),
         Error::Protocol(error) if matches!(progress.phase, Phase::Waiting | Phase::Reading) => {
-            let text = format!("the answer of {target} is not valid HTTP");
+            let text = format!("the answer of {route} is not valid HTTP");
             (ErrorKind::InvalidResponse, text, Some(error.into()))
         }
-        Error::Protocol(error) => (ErrorKind::InvalidRequest, cannot_be_sent(target), Some(error.into())),
-        Error::Http(error) => (ErrorKind::InvalidRequest, cannot_be_sent(target), Some(error.into())),
-        Error::BadUri(_) => (ErrorKind::InvalidRequest, cannot_be_sent(target), None),
+        Error::Protocol(error) => (ErrorKind::InvalidRequest, cannot_be_sent(route), Some(error.into())),
+        Error::Http(error) => (ErrorKind::InvalidRequest, cannot_be_sent(route), Some(error.into())),
+        Error::BadUri(_) => (ErrorKind::InvalidRequest, cannot_be_sent(route), None),
         other => (ErrorKind::Disconnected, format!("{doing} failed"), Some(other.into())),
     }
 }
@@ -165,12 +184,12 @@ fn judge(
 /// What our own transport and connector have to say.
 fn judge_ours(
     error: Source,
-    target: Target<'_>,
+    route: Route<'_>,
     progress: Progress,
     limits: Limits,
 ) -> (ErrorKind, String, Option<Source>) {
     let error = match error.downcast::<Broken>() {
-        Ok(error) => return broken(error.0, target, progress),
+        Ok(error) => return broken(error.0, route, progress),
         Err(other) => other,
     };
     let error = match error.downcast::<NotConnected>() {
@@ -178,16 +197,16 @@ fn judge_ours(
         Err(other) => {
             return (
                 ErrorKind::Disconnected,
-                format!("{} failed", Doing(progress.phase, target)),
+                format!("{} failed", Doing(progress.phase, route)),
                 Some(other),
             );
         }
     };
-    let doing = Doing(progress.phase, target);
+    let doing = Doing(progress.phase, route);
     match error {
         NotConnected::LookUp(error) => (ErrorKind::NameLookup, format!("{doing} failed"), Some(error.into())),
         NotConnected::NoAddress => {
-            (ErrorKind::NameLookup, format!("the host {} has no address", target.host), None)
+            (ErrorKind::NameLookup, format!("the host {} has no address", route.first_host()), None)
         }
         NotConnected::Connect { error, tried: 1 } => {
             (ErrorKind::Connect, format!("{doing} failed"), Some(error.into()))
@@ -196,18 +215,19 @@ fn judge_ours(
             let text = format!("{doing} failed at each of its {tried} addresses, at last");
             (ErrorKind::Connect, text, Some(error.into()))
         }
+        NotConnected::NoTunnel(error) => (ErrorKind::Connect, format!("{doing} failed"), Some(error.into())),
         NotConnected::ConnectTimedOut => (ErrorKind::Timeout, connect_timed_out(doing, limits), None),
         NotConnected::Cut => (ErrorKind::Disconnected, format!("{doing} failed"), None),
     }
 }
 
-fn broken(error: io::Error, target: Target<'_>, progress: Progress) -> (ErrorKind, String, Option<Source>) {
+fn broken(error: io::Error, route: Route<'_>, progress: Progress) -> (ErrorKind, String, Option<Source>) {
     match progress.phase {
         Phase::Reading => {
-            (ErrorKind::TruncatedBody, format!("the body from {target} ended early"), Some(error.into()))
+            (ErrorKind::TruncatedBody, format!("the body from {route} ended early"), Some(error.into()))
         }
         phase => {
-            let text = format!("the connection broke while {}", Doing(phase, target));
+            let text = format!("the connection broke while {}", Doing(phase, route));
             (ErrorKind::Disconnected, text, Some(error.into()))
         }
     }
@@ -221,28 +241,34 @@ fn connect_timed_out(doing: Doing<'_>, limits: Limits) -> String {
     format!("{doing} took longer than {:?}", limits.connect_timeout)
 }
 
-fn handshake_failed(target: Target<'_>) -> String {
-    format!("the TLS handshake with {target} failed")
+fn handshake_failed(route: Route<'_>) -> String {
+    format!("the TLS handshake with {route} failed")
 }
 
-fn cannot_be_sent(target: Target<'_>) -> String {
-    format!("the request to {target} cannot be sent")
+fn cannot_be_sent(route: Route<'_>) -> String {
+    format!("the request to {route} cannot be sent")
 }
 
 /// `waiting for the answer of example.com:443`
 #[derive(Clone, Copy)]
-struct Doing<'a>(Phase, Target<'a>);
+struct Doing<'a>(Phase, Route<'a>);
 
 impl fmt::Display for Doing<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Doing(phase, target) = self;
-        match phase {
-            Phase::LookingUp => write!(f, "looking up {}", target.host),
-            Phase::Connecting => write!(f, "connecting to {target}"),
-            Phase::ShakingHands => write!(f, "shaking hands (TLS) with {target}"),
-            Phase::Sending => write!(f, "sending the request to {target}"),
-            Phase::Waiting => write!(f, "waiting for the answer of {target}"),
-            Phase::Reading => write!(f, "reading the body from {target}"),
+        let Doing(phase, route) = self;
+        let Route { target, proxy } = route;
+        match (phase, proxy) {
+            (Phase::LookingUp, None) => write!(f, "looking up {}", target.host),
+            (Phase::LookingUp, Some(proxy)) => write!(f, "looking up the proxy {}", proxy.host),
+            (Phase::Connecting, Some(proxy)) => write!(f, "connecting to the proxy {proxy}"),
+            (Phase::Tunnelling, Some(proxy)) => {
+                write!(f, "asking the proxy {proxy} for a tunnel to {target}")
+            }
+            (Phase::Connecting | Phase::Tunnelling, _) => write!(f, "connecting to {target}"),
+            (Phase::ShakingHands, _) => write!(f, "shaking hands (TLS) with {route}"),
+            (Phase::Sending, _) => write!(f, "sending the request to {route}"),
+            (Phase::Waiting, _) => write!(f, "waiting for the answer of {route}"),
+            (Phase::Reading, _) => write!(f, "reading the body from {route}"),
         }
     }
 }

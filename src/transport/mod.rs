@@ -14,6 +14,8 @@
 //! | `stopwatch` | how long an exchange is at what, for those who want to know |
 //! | `connector` | the outermost transport: looks for a cut after each read and write, keeps what may be used again |
 //! | `idle` | connections that wait for their next request |
+//! | `proxy` | which proxy is on the way to a target, if any; `no_proxy`: who is reached without |
+//! | `tunnel`, `forward` | through a proxy to an https target, and to an http target |
 //! | `socket` | the innermost transport, and the connector that opens it |
 //! | `buffers` | a connection's buffers, which grow with what comes |
 //! | `dial` | from addresses to a connected socket, interruptibly |
@@ -27,17 +29,21 @@ mod current;
 mod dial;
 mod exchange;
 mod failure;
+mod forward;
 mod idle;
 #[cfg(target_os = "linux")]
 mod linux;
 mod names;
+mod no_proxy;
 #[cfg(any(test, not(target_os = "linux")))]
 mod portable;
+mod proxy;
 mod socket;
 mod stopwatch;
 mod target;
 #[cfg(test)]
 mod tests;
+mod tunnel;
 
 use std::cell::Cell;
 use std::io;
@@ -60,8 +66,11 @@ use self::dial::{DIAL, Dial};
 pub(crate) use self::failure::Failure;
 use self::idle::Idle;
 use self::names::Names;
+pub(crate) use self::no_proxy::NoProxy;
+pub(crate) use self::proxy::{Proxies, Proxy};
 use self::socket::SocketConnector;
 pub(crate) use self::stopwatch::Measured;
+use self::tunnel::TunnelConnector;
 
 /// The largest head of a response that is read, in bytes: 16 KiB.
 pub const MAX_HEAD: usize = 16 * 1024;
@@ -80,7 +89,7 @@ pub(crate) type Lookup = Arc<dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + 
 pub(crate) struct HttpSettings {
     /// How long one exchange may take in all.
     pub(crate) timeout: Duration,
-    /// How long the name look-up and the TCP connect may take together.
+    /// How long the name look-up, the TCP connect and a proxy's tunnel may take together.
     pub(crate) connect_timeout: Duration,
     /// How long a single read or write may take.
     pub(crate) stall_timeout: Option<Duration>,
@@ -94,6 +103,7 @@ pub(crate) struct HttpSettings {
     pub(crate) pinned: Vec<Pinned>,
     /// None: the system's.
     pub(crate) lookup: Option<Lookup>,
+    pub(crate) proxies: Proxies,
     /// The longest request line or header line that will be sent: the output buffer must hold it. 4 KiB always fit.
     pub(crate) longest_line: usize,
 }
@@ -112,6 +122,7 @@ pub(crate) struct Pinned {
 pub(crate) struct HttpClient {
     agent: Agent,
     idle: Idle,
+    proxies: Proxies,
     clock: Clock,
     timeout: Duration,
     connect_timeout: Duration,
@@ -164,13 +175,16 @@ impl HttpClient {
         let names = Names::new(settings.pinned, settings.lookup);
         let io_timeout =
             settings.stall_timeout.unwrap_or_else(|| settings.timeout.saturating_add(BACKSTOP_MARGIN));
-        let chain = SocketConnector::new(names, dial, io_timeout).chain(RustlsConnector::default());
+        let chain = SocketConnector::new(names, dial, io_timeout)
+            .chain(TunnelConnector)
+            .chain(RustlsConnector::default());
         let connector = LendingConnector::new(chain);
         let longest_line = settings.longest_line.max(OUTPUT_BUFFER);
         let config = config(settings.root_certificates, longest_line);
         HttpClient {
             agent: Agent::with_parts(config, connector, NoResolver),
             idle: Idle::new(settings.max_idle),
+            proxies: settings.proxies,
             clock: Clock::default(),
             timeout: settings.timeout,
             connect_timeout: settings.connect_timeout,
@@ -205,7 +219,7 @@ fn config(root_certificates: Option<Vec<Certificate<'static>>>, longest_line: us
         .http_status_as_error(false) // a status is an answer; as an error it would have no headers
         .max_redirects(0) // each hop costs a token, so the engine follows them
         .max_redirects_will_error(false)
-        .proxy(None)
+        .proxy(None) // those are ours, too
         .allow_non_standard_methods(true)
         .timeout_await_100(Some(Duration::ZERO)) // an `Expect: 100-continue` is sent, and not waited for
         .max_idle_connections(0) // the idle connections are ours

@@ -27,7 +27,7 @@ impl Line for TcpStream {
     }
 }
 
-/// Looks up, connects, and wraps the socket up for ureq.
+/// Looks up the target or the proxy on the way to it, connects, and wraps the socket up for ureq.
 pub(super) struct SocketConnector {
     names: Names,
     dial: Dial,
@@ -42,22 +42,33 @@ impl SocketConnector {
     fn open(&self, details: &ConnectionDetails<'_>) -> Result<Arc<TcpStream>, Error> {
         let target =
             Target::of(details.uri).ok_or_else(|| Error::BadUri("no host to connect to".to_owned()))?;
-        let (tether, by) = current::with(|exchange| {
+        let (tether, by, proxy) = current::with(|exchange| {
             exchange.enter(Phase::LookingUp);
-            (exchange.tether.clone(), exchange.connect_by)
+            (exchange.tether.clone(), exchange.connect_by, exchange.proxy.clone())
         })?;
-        let addresses = self.names.look_up(target.host, target.port, &tether)?;
+        // Through a proxy, the target's name is the proxy's to look up.
+        let (host, port) = match &proxy {
+            Some(proxy) => (proxy.host.as_str(), proxy.port),
+            None => (target.host, target.port),
+        };
+        let addresses = self.names.look_up(host, port, &tether)?;
         current::with(|exchange| exchange.enter(Phase::Connecting))?;
         let stream = dial::connect(&addresses, by, &tether, self.dial).inspect_err(|error| {
             if matches!(error, NotConnected::Connect { .. } | NotConnected::ConnectTimedOut) {
-                self.names.forget(target.host, target.port, &addresses);
+                self.names.forget(host, port, &addresses);
             }
         })?;
         let stream = self.set_up(stream, &tether)?;
         current::with(|exchange| {
-            exchange.enter(if target.tls { Phase::ShakingHands } else { Phase::Sending });
             exchange.opened = Some(stream.clone());
-            postpone(exchange);
+            exchange.enter(match target.tls {
+                true if proxy.is_some() => Phase::Tunnelling,
+                true => Phase::ShakingHands,
+                false => Phase::Sending,
+            });
+            if exchange.progress.phase != Phase::Tunnelling {
+                postpone(exchange);
+            }
         })?;
         Ok(stream)
     }
@@ -75,9 +86,9 @@ impl SocketConnector {
     }
 }
 
-/// The connect is done: from here on the deadline is the whole exchange's. It is a later one, so the watchdog, which
-/// will look at the earlier, need not be told (`watchdog`, invariant 1).
-fn postpone(exchange: &current::Exchange) {
+/// The connect is done, and the tunnel if there is to be one: from here on the deadline is the whole exchange's. It is
+/// a later one, so the watchdog, which will look at the earlier, need not be told (`watchdog`, invariant 1).
+pub(super) fn postpone(exchange: &current::Exchange) {
     exchange.tether.set_deadline(exchange.deadline);
 }
 

@@ -47,7 +47,7 @@ impl Stopwatch {
         let phases = &mut self.phases;
         let spent: &mut Duration = match self.phase {
             Phase::LookingUp => &mut phases.look_up,
-            Phase::Connecting => &mut phases.connect,
+            Phase::Connecting | Phase::Tunnelling => &mut phases.connect,
             Phase::ShakingHands => &mut phases.handshake,
             Phase::Sending => &mut phases.send,
             Phase::Waiting => &mut phases.wait,

@@ -47,6 +47,16 @@ impl<'a> Target<'a> {
     }
 }
 
+impl Endpoint {
+    /// What a URL begins with: `http://example.com:8080`, without the port that its scheme has anyway.
+    pub(super) fn origin(&self) -> String {
+        let Endpoint { tls, host, port } = self;
+        let (scheme, own) = if *tls { ("https", 443) } else { ("http", 80) };
+        let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+        if *port == own { format!("{scheme}://{host}") } else { format!("{scheme}://{host}:{port}") }
+    }
+}
+
 /// `example.com:443`, `[::1]:80`. Neither the user, the path, nor the query, which may hold secrets.
 impl fmt::Display for Target<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

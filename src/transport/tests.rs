@@ -28,6 +28,7 @@ fn settings() -> HttpSettings {
         root_certificates: None,
         pinned: Vec::new(),
         lookup: None,
+        proxies: Proxies::default(),
         longest_line: 1024,
     }
 }

@@ -17,6 +17,7 @@ mod fetch;
 mod http;
 mod observe;
 mod panics;
+mod proxy;
 mod redirects;
 mod requests;
 mod responses;

@@ -1,12 +1,12 @@
 //! Wherever a worker hangs, it comes back when it is cut, at once, and says why; and nobody else does.
 
 use std::any::Any;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, mpsc};
 
 use super::dial::DIAL_BY_HELPER;
-use super::server::{Full, Server};
+use super::server::{Full, Peer, Server};
 use super::*;
 use crate::ErrorKind;
 use crate::error::Sent;
@@ -64,6 +64,35 @@ impl Stage {
             Box::new(full)
         });
         stage
+    }
+
+    /// To `https://far.example`, through a proxy that answers so. It is `hanging` when that returns.
+    fn through_proxy(answer: &'static str, doing: &'static str, hanging: fn(&Peer<TcpStream>)) -> Stage {
+        let server = Server::new();
+        let mut stage = Stage::new("https://far.example/", doing, Sent::Never);
+        let (host, port) = (Ipv4Addr::LOCALHOST.to_string(), server.address().port());
+        stage.settings.proxies.https = Some(Arc::new(Proxy { host, port, authorization: None }));
+        stage.play = Box::new(move |awaited| {
+            let mut peer = server.accept();
+            peer.request().unwrap();
+            peer.send(answer);
+            if awaited {
+                hanging(&peer);
+            }
+            Box::new(peer)
+        });
+        stage
+    }
+
+    fn tunnel() -> Stage {
+        Stage::through_proxy("HTTP/1.1 200 OK\r\nx: ", "asking the proxy 127.0.0.1:", Peer::wait_until_read)
+    }
+
+    fn handshake_in_tunnel() -> Stage {
+        let doing = "shaking hands (TLS) with far.example:443 through the proxy 127.0.0.1:";
+        Stage::through_proxy("HTTP/1.1 200 OK\r\n\r\n", doing, |peer| {
+            peer.0.peek(&mut [0]).unwrap();
+        })
     }
 
     fn handshake() -> Stage {
@@ -126,6 +155,8 @@ impl Stage {
             Stage::look_up(),
             Stage::connect(DIAL),
             Stage::connect(DIAL_BY_HELPER),
+            Stage::tunnel(),
+            Stage::handshake_in_tunnel(),
             Stage::handshake(),
             Stage::send(),
             Stage::head(),
@@ -229,15 +260,16 @@ fn the_deadline_of_the_call_reaches_every_stage() {
 
 #[test]
 fn the_connect_timeout_is_for_the_name_and_the_connect() {
-    let inside = vec![Stage::look_up(), Stage::connect(DIAL), Stage::connect(DIAL_BY_HELPER)];
+    let inside =
+        vec![Stage::look_up(), Stage::connect(DIAL), Stage::connect(DIAL_BY_HELPER), Stage::tunnel()];
     at_once(inside, |mut stage| {
         stage.settings.connect_timeout = SOON;
         let (failure, _) = stage.run(&Worker::new());
         assert_eq!(failure.kind, ErrorKind::Timeout, "{failure:?}");
         assert!(failure.text.ends_with(" took longer than 700ms"), "{}", failure.text);
     });
-    // With TCP up it is over: what hangs then is cut by another.
-    at_once(vec![Stage::handshake(), Stage::head()], |mut stage| {
+    // With TCP up, and the tunnel, it is over: what hangs then is cut by another.
+    at_once(vec![Stage::handshake(), Stage::handshake_in_tunnel(), Stage::head()], |mut stage| {
         stage.settings.connect_timeout = SOON / 2;
         stage.settings.timeout = SOON;
         let (failure, took) = stage.run(&Worker::new());

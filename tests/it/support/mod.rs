@@ -8,6 +8,7 @@ mod conn;
 mod nowhere;
 mod server;
 mod tls;
+mod tunnels;
 
 pub(crate) use alone::{alone, memory_kib, threads};
 pub(crate) use answer::Answer;
@@ -15,6 +16,7 @@ pub(crate) use call::{Call, spawn, until};
 pub(crate) use nowhere::{Deaf, FullQueue, refusing};
 pub(crate) use server::{Request, Server};
 pub(crate) use tls::Tls;
+pub(crate) use tunnels::Tunnels;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
