@@ -20,6 +20,7 @@ mod order;
 #[cfg(unix)]
 mod packaging;
 mod plan;
+mod proxy;
 mod records;
 mod requests;
 mod resume;

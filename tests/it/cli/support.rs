@@ -145,7 +145,11 @@ impl Api {
 /// The tool, in an environment without surprises.
 pub(crate) fn fanout<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fanout"));
-    command.args(args).env_remove("RUST_LOG").env_remove("NO_COLOR");
+    command.args(args).env_remove("RUST_LOG").env_remove("NO_COLOR").env_remove("REQUEST_METHOD");
+    for scheme in ["http", "https", "all", "no"] {
+        let variable = format!("{scheme}_proxy");
+        command.env_remove(&variable).env_remove(variable.to_ascii_uppercase());
+    }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

@@ -64,10 +64,26 @@ pub(crate) struct RequestArgs {
 
     /// Trust the CA certificates in FILE only
     ///
-    /// In the format PEM. Built in are the roots that Mozilla trusts. The system's store is not read, and no proxy is
-    /// used, whatever HTTPS_PROXY says.
+    /// In the format PEM. Built in are the roots that Mozilla trusts. The system's store is not read.
     #[arg(long, value_name = "FILE")]
     pub(crate) cacert: Option<PathBuf>,
+
+    /// Send requests through this proxy
+    ///
+    /// http://[USER:PASSWORD@]HOST[:PORT], port 80 unless it is named; '' for none, whatever the environment says.
+    /// Without this, HTTP_PROXY and HTTPS_PROXY say which for http and https URLs, or else ALL_PROXY; the same in
+    /// lower case goes before. The proxy looks names up: --resolve is for its own. To an https URL it opens a tunnel
+    /// and sees nothing of the request; an http request it is handed whole. In an environment with REQUEST_METHOD
+    /// (CGI) HTTP_PROXY is not looked at.
+    #[arg(long, value_name = "URL")]
+    pub(crate) proxy: Option<String>,
+
+    /// Reach these hosts without the proxy
+    ///
+    /// As in example.com,10.0.0.0/8,h:8080 or '*'. Without this, NO_PROXY says which. A host stands for all below it
+    /// as well. Not even localhost is exempt unless it is named.
+    #[arg(long, value_name = "LIST")]
+    pub(crate) noproxy: Option<String>,
 }
 
 /// What counts as a success.

@@ -163,7 +163,13 @@ fn connections(mut builder: Builder, args: &GetArgs) -> Result<Builder, UsageErr
         })?;
         builder = builder.root_certificates_pem(certificates);
     }
-    Ok(builder)
+    if let Some(url) = &args.requests.proxy {
+        builder = builder.proxy(url);
+    }
+    if let Some(hosts) = &args.requests.noproxy {
+        builder = builder.no_proxy(hosts);
+    }
+    Ok(builder.proxy_from_env())
 }
 
 fn responses(builder: Builder, args: &GetArgs) -> Result<Builder, UsageError> {
@@ -191,6 +197,11 @@ fn in_our_words(error: &BuildError, args: &GetArgs) -> UsageError {
             let what = what.trim_start_matches("not usable: ");
             let broken = if what.starts_with("it ") { "" } else { "a certificate that cannot be read: " };
             format!("--cacert {}: {broken}{what}", path.display())
+        }
+        ("no_proxy", _) => format!("--noproxy {what}"),
+        // A variable of the environment.
+        (variable, _) if variable.to_ascii_lowercase().ends_with("_proxy") => {
+            format!("{variable} {what} (--proxy '' goes without)")
         }
         _ => format!("--{} {what}", setting.replace('_', "-")),
     })
