@@ -29,7 +29,7 @@ impl Builder {
     /// asked for it, but for the proxy's. [`connect_timeout`](Builder::connect_timeout) covers the proxy's name, the
     /// connect to it, and the tunnel. A proxy that refuses a tunnel, or cannot open it, is an error of the kind
     /// [`Connect`](crate::ErrorKind::Connect), and nothing was [sent](crate::Error::sent). What it answers in place of
-    /// an http target (a 502, say) cannot be told from the target's own answer.
+    /// an http target (a 502, say) cannot be told from the target's own answer; an error names both.
     pub fn proxy(mut self, url: impl Into<String>) -> Builder {
         self.proxy.url = Some(url.into());
         self

@@ -242,7 +242,7 @@ impl<'a, 'w> Attempt<'a, 'w> {
     fn redirect(&mut self, request: &Prepared<'a>, reply: Reply, hops: &mut u32) -> Result<Next<'a>, Error> {
         let max = self.fetcher.max_redirects;
         let refused = |reply: Reply, why: &str| {
-            let text = format!("the server answered {}, {why}", reply.status);
+            let text = format!("{} answered {}, {why}", reply.answerer(), reply.status);
             let error = Error::new(ErrorKind::Redirect, text).sent_as(Sent::Yes);
             Err(error.answered(Some((reply.status, reply.headers))))
         };
@@ -283,7 +283,7 @@ fn shown(location: &str) -> &str {
 }
 
 fn status_error(reply: Reply, what_else: &str) -> Error {
-    let text = format!("the server answered {}{what_else}", reply.status);
+    let text = format!("{} answered {}{what_else}", reply.answerer(), reply.status);
     let error = Error::new(ErrorKind::Status, text).sent_as(Sent::Yes);
     error.answered(Some((reply.status, reply.headers)))
 }

@@ -16,7 +16,7 @@ use ureq::http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, HOST, PROXY_AUTHORIZATION, TRANSFER_ENCODING,
     USER_AGENT,
 };
-use ureq::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use ureq::http::{HeaderMap, HeaderValue, Method, Request, Response};
 
 use crate::error::Sent;
 use crate::tether::{Cut, Line};
@@ -63,7 +63,7 @@ impl HttpClient {
                 if let Some((at, _)) = first {
                     on.watchdog.tell(at);
                 }
-                self.run(request, route.forwarder(), on)
+                self.run(request, proxy.filter(|_| !target.tls), on)
             }
             Err(_) => Err((Over::Cut.into(), None)),
         };
@@ -81,18 +81,7 @@ impl HttpClient {
         if let Some(connection) = kept {
             self.idle.give_back(connection, self.clock.now());
         }
-        match (received, route.forwarder()) {
-            (
-                Ok(Reply { status: StatusCode::PROXY_AUTHENTICATION_REQUIRED, headers, body: None, .. }),
-                Some(proxy),
-            ) => {
-                let status = StatusCode::PROXY_AUTHENTICATION_REQUIRED;
-                Err(Failure::refused_by(proxy, (status, headers)))
-            }
-            (received, _) => {
-                received.map_err(|(error, head)| Failure::of(error, route, progress, limits).with_head(head))
-            }
-        }
+        received.map_err(|(error, head)| Failure::of(error, route, progress, limits).with_head(head))
     }
 
     /// Gives `headers` those that every request has, where they are missing. [`exchange`](HttpClient::exchange) does
@@ -111,7 +100,12 @@ impl HttpClient {
     }
 
     /// The part of it that ureq does. The connection is given back, or closed, when it returns.
-    fn run(&self, request: Outgoing<'_>, forwarder: Option<&Proxy>, on: &Wire<'_>) -> Result<Reply, Failed> {
+    fn run(
+        &self,
+        request: Outgoing<'_>,
+        forwarder: Option<&Arc<Proxy>>,
+        on: &Wire<'_>,
+    ) -> Result<Reply, Failed> {
         let response = self.send(request, forwarder).map_err(|error| (error, None))?;
         let (head, mut body) = response.into_parts();
         let (status, headers) = (head.status, head.headers);
@@ -121,7 +115,8 @@ impl HttpClient {
             exchange.let_go
         });
         if !(on.wanted)(status) {
-            return Ok(Reply { status, headers, body: None, excerpt: what_has_come(body) });
+            let excerpt = what_has_come(body);
+            return Ok(Reply { status, headers, body: None, excerpt, forwarder: forwarder.cloned() });
         }
         let bytes = match reading {
             // There is no body (a HEAD, a 204, a length of 0), and so nothing to unpack, even if a header says gzip.
@@ -130,12 +125,18 @@ impl HttpClient {
             Err(over) => Err(over),
         };
         match bytes {
-            Ok(bytes) => Ok(Reply { status, headers, body: Some(bytes), excerpt: Vec::new() }),
+            Ok(bytes) => {
+                Ok(Reply { status, headers, body: Some(bytes), excerpt: Vec::new(), forwarder: None })
+            }
             Err(error) => Err((error, Some(Box::new((status, headers))))),
         }
     }
 
-    fn send(&self, request: Outgoing<'_>, forwarder: Option<&Proxy>) -> Result<Response<Body>, ureq::Error> {
+    fn send(
+        &self,
+        request: Outgoing<'_>,
+        forwarder: Option<&Arc<Proxy>>,
+    ) -> Result<Response<Body>, ureq::Error> {
         let mut outgoing = Request::new(());
         *outgoing.method_mut() = request.method.clone();
         *outgoing.uri_mut() = request.uri.clone();

@@ -16,7 +16,7 @@ use crate::tether::Cut;
 
 use super::MAX_HEAD;
 use super::current::{Phase, Progress};
-use super::proxy::{Proxy, Route};
+use super::proxy::Route;
 
 /// Why there is no reply.
 #[derive(Debug)]
@@ -80,20 +80,6 @@ impl Failure {
             cut: None,
             head: None,
             text: text.to_owned(),
-            source: None,
-        }
-    }
-
-    /// A request that a proxy did not pass on, because it does not know who sends it. That is a proxy's status alone,
-    /// where all others may be the server's.
-    pub(super) fn refused_by(proxy: &Proxy, head: Head) -> Failure {
-        Failure {
-            kind: ErrorKind::Status,
-            sent: Sent::Yes,
-            stale: false,
-            cut: None,
-            text: format!("the proxy {proxy} answered {}", head.0),
-            head: Some(Box::new(head)),
             source: None,
         }
     }

@@ -45,6 +45,7 @@ mod target;
 mod tests;
 mod tunnel;
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
@@ -164,6 +165,18 @@ pub(crate) struct Reply {
     pub(crate) body: Option<Vec<u8>>,
     /// What had come of it together with the head if it was not, up to [`MAX_HEAD`]. Often all of it.
     pub(crate) excerpt: Vec<u8>,
+    /// The proxy that was handed the request. What it answers in place of the server looks like the server's.
+    forwarder: Option<Arc<Proxy>>,
+}
+
+impl Reply {
+    /// Whose it is, or may be: `the server`, `the server, or the proxy proxy.example:3128,`.
+    pub(crate) fn answerer(&self) -> Cow<'static, str> {
+        match &self.forwarder {
+            None => "the server".into(),
+            Some(proxy) => format!("the server, or the proxy {proxy},").into(),
+        }
+    }
 }
 
 impl HttpClient {

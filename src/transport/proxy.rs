@@ -53,11 +53,6 @@ impl<'a> Route<'a> {
     pub(super) fn first_host(self) -> &'a str {
         self.proxy.map_or(self.target.host, |proxy| &proxy.host)
     }
-
-    /// The proxy that is handed the request itself.
-    pub(super) fn forwarder(self) -> Option<&'a Proxy> {
-        self.proxy.filter(|_| !self.target.tls)
-    }
 }
 
 /// `example.com:443`, and ` through the proxy proxy.example:3128` if it is so.

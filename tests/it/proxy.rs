@@ -201,15 +201,20 @@ fn what_a_proxy_forbids_is_not_asked_for_again_and_what_it_cannot_do_is() {
 }
 
 #[test]
-fn a_proxy_that_does_not_know_its_user_is_named_for_an_http_target_as_well() {
+fn what_a_proxy_may_have_answered_in_place_of_an_http_target_names_both() {
     let proxy = Server::answering(|_| Answer::status(407));
     let client = through(proxy.addr, "http://api.invalid/{id}").build().unwrap();
     let error = fetch_one(&client, "7").unwrap_err();
     assert_eq!((error.kind(), error.status().unwrap().as_u16()), (ErrorKind::Status, 407));
-    let text = format!("id 7: the proxy {} answered 407 Proxy Authentication Required", proxy.addr);
-    assert_eq!(error.to_string(), text);
+    let who = format!("the server, or the proxy {},", proxy.addr);
+    assert_eq!(error.to_string(), format!("id 7: {who} answered 407 Proxy Authentication Required"));
     let accepting = through(proxy.addr, "http://api.invalid/{id}").accept_status(|status| status == 407);
     assert!(fetch_one(&accepting.build().unwrap(), "7").is_ok());
+    let proxy = Server::answering(|_| Answer::redirect(301, "https://127.0.0.1/"));
+    let client = through(proxy.addr, "http://api.invalid/{id}").max_redirects(0).build().unwrap();
+    let who = format!("the server, or the proxy {},", proxy.addr);
+    let text = format!("id 7: {who} answered 301 Moved Permanently, and redirects are not followed");
+    assert_eq!(fetch_one(&client, "7").unwrap_err().to_string(), text);
 }
 
 #[test]

@@ -90,7 +90,7 @@ fn a_refusal_names_the_proxy_and_not_its_password() {
             "https://api.invalid/{id}",
             format!("asking the proxy {addr} for a tunnel to api.invalid:443 failed: it"),
         ),
-        (URL, format!("the proxy {addr}")),
+        (URL, format!("the server, or the proxy {addr},")),
     ] {
         let mut command = get_command(["-vv", "--ids", "7", "--keep-going", "--proxy", &url, target]);
         let done = Running::start(command.env("RUST_LOG", "trace")).done();

@@ -101,16 +101,16 @@ fn about_status(status: u16, has_credentials: bool) -> Option<&'static str> {
 /// The texts are those of the system and of rustls, which have no better name for it once they have passed through
 /// other hands.
 fn known(text: &str) -> Option<&'static str> {
-    const HINTS: [(&str, &str); 11] = [
+    const WHO: &str = "the proxy's URL can name a user and a password: http://USER:PASSWORD@HOST:PORT";
+    const HINTS: [(&str, &str); 12] = [
         ("Connection refused", "is the server running, and the port right?"),
         ("Network is unreachable", "is this machine online?"),
         ("No route to host", "is the server running, and this machine online?"),
         ("Too many open files", "use a lower --max-in-flight, or raise ulimit -n"),
         ("UnknownIssuer", "the system's certificates are not used: name your CA's with --cacert"),
-        (
-            "407 Proxy Authentication Required",
-            "the proxy's URL can name a user and a password: http://USER:PASSWORD@HOST:PORT",
-        ),
+        ("answered 407 Proxy Authentication Required", WHO),
+        // What tinyproxy says to a wrong password. (A server's answer is not an "it answered".)
+        ("it answered 401 Unauthorized", WHO),
         ("CaUsedAsEndEntity", "the server shows a CA's certificate as its own: it needs one made for it"),
         ("certificate expired", "the server needs a new one, if the clock of this machine is right"),
         ("certificate not valid for name", "the URL must have a name that is in the certificate"),
