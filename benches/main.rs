@@ -17,6 +17,7 @@ mod arguments;
 mod bare;
 mod in_memory;
 mod lines;
+mod resumed;
 mod role;
 mod server;
 

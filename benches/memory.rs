@@ -1,4 +1,5 @@
-//! How much memory does a kept body take, and a connection at rest? All that is resident for it, as the kernel counts.
+//! How much memory does a kept body take, a connection at rest, and an id that was fetched before? All that is resident
+//! for it, as the kernel counts.
 //!
 //! A peak belongs to a process, and what is freed is hardly ever given back; so each sample is taken in a process of
 //! its own. criterion writes "time" before every figure: here it is bytes. (A million ids, and a thousand connections
@@ -7,13 +8,14 @@
 use std::collections::HashMap;
 use std::process::Stdio;
 use std::time::Duration;
-use std::{env, fs};
+use std::{env, fs, process};
 
 use criterion::measurement::{Measurement, ValueFormatter};
 use criterion::{Criterion, SamplingMode, Throughput};
 use fanout::{CancelToken, Error, FanOutClient, Outcome, Rate};
 
 use crate::bare::{self, Connection, on_threads};
+use crate::resumed;
 use crate::role;
 use crate::server::{BODY, Server, is_body};
 
@@ -31,8 +33,12 @@ pub(crate) fn bench(criterion: &mut Criterion<Bytes>) {
         .warm_up_time(Duration::from_millis(1))
         .measurement_time(Duration::from_secs(1));
     for (name, _) in ALL {
+        if name.contains("--resume") && resumed::TOOL.is_none() {
+            println!("memory/{name}: wants --features cli");
+            continue;
+        }
         let server =
-            if name.contains("body") { Server::start() } else { Server::answering_together(CONNECTIONS) };
+            if name.contains("at rest") { Server::answering_together(CONNECTIONS) } else { Server::start() };
         group.bench_function(name, |bencher| {
             bencher.iter_custom(|times| (0..times).map(|_| in_a_process_of_its_own(name, &server)).sum());
         });
@@ -43,11 +49,15 @@ pub(crate) fn bench(criterion: &mut Criterion<Bytes>) {
 /// Does it, with a server at this address, and tells how many bytes each took.
 type Measure = fn(&str) -> f64;
 
-const ALL: [(&str, Measure); 4] = [
+const ALL: [(&str, Measure); 8] = [
     ("reference: a body in a map", bodies_in_a_map),
     ("a body kept by fetch_all", bodies_of_fetch_all),
     ("reference: a socket at rest, with a buffer of 16 KiB", sockets_at_rest),
     ("a connection at rest", connections_at_rest),
+    ("reference: a number as text in a set", resumed::numbers_in_a_set),
+    ("a number that --resume has read", resumed::numbers),
+    ("reference: a text of 20 bytes in a set", resumed::texts_in_a_set),
+    ("a text of 20 bytes that --resume has read", resumed::texts),
 ];
 
 fn in_a_process_of_its_own(name: &str, server: &Server) -> f64 {
@@ -105,13 +115,18 @@ fn client(address: &str, in_flight: usize) -> FanOutClient {
 }
 
 /// A line of `/proc/self/status`: what is resident, `VmRSS`, or the most that ever was, `VmHWM`.
-fn kib(field: &str) -> usize {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
+pub(crate) fn kib(field: &str) -> usize {
+    kib_of(process::id(), field)
+}
+
+/// The same of another process.
+pub(crate) fn kib_of(process: u32, field: &str) -> usize {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':')).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
-fn each(kib: usize, count: usize) -> f64 {
+pub(crate) fn each(kib: usize, count: usize) -> f64 {
     kib as f64 * 1024.0 / count as f64
 }
 
