@@ -221,4 +221,5 @@ fn records_and_bodies_together_survive_kills_at_any_instant() {
         }
         fetched
     });
+    assert_eq!(folder.names().len() as u64, IDS, "no part is left");
 }

@@ -98,12 +98,18 @@ fn a_folder_that_is_not_empty_is_refused_without_a_word_about_it() {
 fn what_an_earlier_run_left_of_a_file_is_cleaned_up() {
     let (api, folder) = (Api::new(), TempFolder::new("parts"));
     fs::create_dir(&folder.0).unwrap();
-    for more in [&[][..], &["--resume"]] {
-        fs::write(folder.0.join(".fanout-1.part"), "half a bo").unwrap();
+    for more in [&[][..], &["--resume"], &["--overwrite"]] {
+        for number in 1..10 {
+            fs::write(folder.0.join(format!(".fanout-{number}.part")), "half a bo").unwrap();
+            if !more.is_empty() {
+                // Bodies are among them, in whatever order a folder is listed.
+                fs::write(folder.0.join(format!("body-{number}")), "body").unwrap();
+            }
+        }
         fetch(&api, &folder, more, "1\n").code(0);
-        assert_eq!(folder.names(), ["1"]);
+        assert!(!folder.names().iter().any(|name| name.starts_with('.')), "{more:?}");
     }
-    assert_eq!(api.ids_so_far(), ["1"]);
+    assert_eq!(api.ids_so_far(), ["1", "1"]);
 }
 
 #[cfg(target_os = "linux")]

@@ -67,8 +67,7 @@ impl Found {
             found.is_empty = false;
             match &mut fetched {
                 Some(fetched) if entry.file_type().is_ok_and(|kind| kind.is_file()) => fetched.insert(name),
-                Some(_) => {}
-                None => break,
+                _ => {}
             }
         }
         Ok(found)
