@@ -9,11 +9,11 @@ use fanout::{CancelToken, Error, ErrorKind, FanOutClient, Outcome};
 
 use crate::failure::Place;
 use crate::figures::FirstFailure;
-use crate::ids::{Feeder, Ids, Numbered, Trouble};
+use crate::ids::{Feeder, Ids, Numbered, Silence, Trouble};
 use crate::ledger::Ledger;
 use crate::limits::Limits;
 use crate::outbox::Outbox;
-use crate::progress::{Counts, Progress, Style};
+use crate::progress::{Counts, Extent, Progress, Style};
 use crate::record::Record;
 use crate::screen::Screen;
 use crate::signals::{self, Caught};
@@ -89,6 +89,7 @@ impl Run {
         })?;
         let tally = Arc::new(Tally::default());
         let broken_input = Arc::new(OnceLock::new());
+        let silence = ids.silence();
         let (total, there_already, duplicates) =
             (ids.total, ids.there_already.clone(), ids.duplicates.clone());
         let (ids, feeder) = ids.feed(max_in_flight, outbox.clone(), ledger.clone(), {
@@ -115,7 +116,9 @@ impl Run {
             }
         })?;
         let shown = total.map(|total| u64::try_from(total).unwrap_or(u64::MAX));
-        let progress = Progress::start(progress, screen, shown, &limits, counts(&client, &tally));
+        let extent = Extent { total: shown, limits: limits.clone(), max_in_flight };
+        let counts = counts(&client, &tally, &wire, outbox, silence);
+        let progress = Progress::start(progress, screen, extent, counts);
         let (started_at, started) = (SystemTime::now(), Instant::now());
         let (mut first_failure, mut first_told) = (None, None);
         let result: Result<(), Error> = client.fetch_each_received(cancel, &ids, |outcome| {
@@ -202,16 +205,26 @@ fn on_the_wire(client: &FanOutClient) -> usize {
     client.in_flight().saturating_sub(client.limiter().waiting())
 }
 
-fn counts(client: &FanOutClient, tally: &Arc<Tally>) -> impl Fn() -> Counts + Send + 'static {
-    let (client, tally) = (client.clone(), tally.clone());
+fn counts(
+    client: &FanOutClient,
+    tally: &Arc<Tally>,
+    wire: &Arc<Wire>,
+    outbox: &Arc<Outbox>,
+    silence: Silence,
+) -> impl Fn() -> Counts + Send + 'static {
+    let (client, tally, wire, outbox) = (client.clone(), tally.clone(), wire.clone(), outbox.clone());
     move || {
-        let failed = tally.failed.load(Ordering::Relaxed);
+        let (now, failed) = (Instant::now(), tally.failed.load(Ordering::Relaxed));
         Counts {
             done: tally.fetched.load(Ordering::Relaxed) + failed,
             failed,
+            requests: wire.at_the_end(now).requests,
             in_flight: on_the_wire(&client),
             waiting: client.limiter().waiting(),
-            paused: client.limiter().paused_until().map(|end| end.saturating_duration_since(Instant::now())),
+            to_retry: client.awaiting_retry(),
+            paused: client.limiter().paused_until().map(|end| end.saturating_duration_since(now)),
+            is_output_full: outbox.is_full(),
+            input_silent: silence.lasts(),
         }
     }
 }

@@ -21,6 +21,9 @@ use crate::outbox::AFTER_SIGNAL;
 /// So many lines may wait to be written.
 const ROOM: usize = 1024;
 
+/// So many lines are written at once above a bar, which is drawn anew behind them.
+const TOGETHER: usize = 32;
+
 /// Standard error, with or without a bar at its bottom. Clones are the same.
 #[derive(Clone, Default)]
 pub(crate) struct Screen(Arc<Shared>);
@@ -58,6 +61,11 @@ impl Screen {
     /// Writes one line. An error is not told: there is no place left to tell it.
     pub(crate) fn say(&self, text: impl Display) {
         self.0.put(format!("{text}\n").into_bytes());
+    }
+
+    /// Does `act` while there is no bar on the screen. Without a bar, that is at once.
+    pub(crate) fn without_bar<T>(&self, act: impl FnOnce() -> T) -> T {
+        self.0.without_bar(act)
     }
 
     /// Keeps `bar` below whatever is written from now on; `None`: no bar any more.
@@ -125,28 +133,30 @@ impl Shared {
     fn write_lines(&self) {
         loop {
             let mut state = self.state.lock();
-            let line = loop {
-                match state.lines.pop_front() {
-                    Some(line) => break line,
-                    None => self.filled.wait(&mut state),
-                }
-            };
+            while state.lines.is_empty() {
+                self.filled.wait(&mut state);
+            }
+            let together = if self.bar.lock().is_some() { TOGETHER.min(state.lines.len()) } else { 1 };
+            let lines: Vec<u8> = state.lines.drain(..together).flatten().collect();
             state.writing_since = Some(Instant::now());
             drop(state);
-            self.write(&line);
+            self.write(&lines);
             self.state.lock().writing_since = None;
             self.emptied.notify_all();
         }
     }
 
-    fn write(&self, line: &[u8]) {
+    fn write(&self, lines: &[u8]) {
+        let _ = self.without_bar(|| io::stderr().lock().write_all(lines));
+    }
+
+    fn without_bar<T>(&self, act: impl FnOnce() -> T) -> T {
         // Not under the lock: whoever wants to take the bar away need not wait for the reader.
         let bar = self.bar.lock().clone();
-        let write = || io::stderr().lock().write_all(line);
-        let _ = match bar {
-            Some(bar) => bar.suspend(write),
-            None => write(),
-        };
+        match bar {
+            Some(bar) => bar.suspend(act),
+            None => act(),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod meant;
 mod numbered;
 mod ranges;
 mod seen;
+mod silence;
 mod survey;
 mod walk;
 
@@ -34,6 +35,7 @@ pub(crate) use lines::{MAX_LINE, Trouble};
 pub(crate) use numbered::Numbered;
 pub(crate) use ranges::{Index, Ranges};
 pub(crate) use seen::Seen;
+pub(crate) use silence::Silence;
 pub(crate) use survey::Survey;
 pub(crate) use walk::{LeftOfRanges, Walk};
 
@@ -77,6 +79,7 @@ struct Input {
     name: String,
     /// It is ours alone, and can be read twice.
     rereadable: bool,
+    silence: Silence,
 }
 
 impl Ids {
@@ -123,7 +126,8 @@ impl Ids {
         }
         let id = FileId::of_open(&file, path);
         let rereadable = id.is_some() && path.is_some();
-        let source = Source::Lines(Input { file, id, name: name.to_owned(), rereadable });
+        let silence = Silence::default();
+        let source = Source::Lines(Input { file, id, name: name.to_owned(), rereadable, silence });
         Ok(Ids::new(source, deduplicate))
     }
 
@@ -155,6 +159,14 @@ impl Ids {
             self.there_already = Arc::new(AtomicU64::new(fetched.of_ranges.try_into().unwrap_or(u64::MAX)));
         }
         self.fetched = Some(fetched).filter(|fetched| !fetched.is_empty());
+    }
+
+    /// For how long whoever brings them has been waited for, from now on; ranges never are.
+    pub(crate) fn silence(&self) -> Silence {
+        match &self.source {
+            Source::Ranges(_) => Silence::default(),
+            Source::Lines(Input { silence, .. }) => silence.clone(),
+        }
     }
 
     /// Reads a file of `--input` through, if it can be read twice: so that a bad line is refused before
@@ -239,7 +251,9 @@ impl Source {
     fn open(self) -> From {
         match self {
             Source::Ranges(ranges) => From::Ranges(ranges.walk()),
-            Source::Lines(Input { file, name, .. }) => From::Lines(Lines::new(BufReader::new(file), name)),
+            Source::Lines(Input { file, name, silence, .. }) => {
+                From::Lines(Lines::new(BufReader::new(silence.told_by(file)), name))
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::lines::{Lines, Trouble};
 use super::ranges::RangeWalk;
 use super::seen::Seen;
+use super::silence::Told;
 use crate::resume::Fetched;
 
 /// A walk through a source.
@@ -32,7 +33,7 @@ pub(super) struct Skipped {
 
 pub(super) enum From {
     Ranges(RangeWalk),
-    Lines(Lines<BufReader<File>>),
+    Lines(Lines<BufReader<Told<File>>>),
 }
 
 /// The ids of a range that are left.

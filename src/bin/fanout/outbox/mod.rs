@@ -168,6 +168,12 @@ impl Outbox {
         number
     }
 
+    /// Whether so many bytes of records wait for the reader that no further id is handed out.
+    pub(crate) fn is_full(&self) -> bool {
+        let state = self.state.lock();
+        state.bytes >= ROOM && (state.writing.0 > 0 || !state.ready.is_empty())
+    }
+
     /// The id of this number has come to its end, and this is its record, if it has one. Never waits.
     pub(crate) fn settle(&self, number: u64, record: Option<Record>) {
         let mut state = self.state.lock();

@@ -139,9 +139,10 @@ fn ids_wait_while_there_is_no_room_for_records() {
         move || outbox.admit()
     });
     assert!(outbox.take(1, &mut Vec::new()));
-    assert!(!feeder.is_finished());
+    assert!(!feeder.is_finished() && outbox.is_full());
     outbox.written();
     feeder.join().unwrap();
+    assert!(!outbox.is_full());
 }
 
 #[test]

@@ -1,0 +1,96 @@
+//! What there is to show of a run at some moment, and what holds it up then.
+
+use std::time::Duration;
+
+/// An input that has brought nothing for so long is silent, and not just slower than the requests.
+const SILENT: Duration = Duration::from_millis(300);
+
+/// A run at some moment.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    /// Fetched and failed ids.
+    pub(crate) done: u64,
+    pub(crate) failed: u64,
+    /// Requests that have ended: with retries and redirects, more than ids.
+    pub(crate) requests: u64,
+    /// Requests on the wire.
+    pub(crate) in_flight: usize,
+    /// Requests that wait for their token.
+    pub(crate) waiting: usize,
+    /// Ids that wait for their next try.
+    pub(crate) to_retry: usize,
+    /// What is left of a pause that the server has asked for.
+    pub(crate) paused: Option<Duration>,
+    /// Records wait for whoever reads the output, and so many that no further id is handed out.
+    pub(crate) is_output_full: bool,
+    /// For how long the input has been waited for, if it is.
+    pub(crate) input_silent: Option<Duration>,
+}
+
+/// What a run waits for: the one thing that, if it came, would have it go on faster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// The end of a pause that the server has asked for.
+    Pause(Duration),
+    /// Whoever reads the output.
+    Reader,
+    /// Tokens.
+    Quota,
+    /// The server, which works on as many requests as may be in flight.
+    Slots,
+    /// Whoever writes the input.
+    Input,
+    /// The moment at which a failed id is tried again.
+    Retry,
+    /// The server, which works on the last requests.
+    Answers,
+}
+
+impl Wait {
+    /// For a run with so many slots; nothing while it merely goes on.
+    pub(crate) fn of(counts: &Counts, slots: usize) -> Option<Wait> {
+        let Counts { in_flight, waiting, to_retry, paused, .. } = *counts;
+        let is_silent = counts.input_silent.is_some_and(|silent| silent >= SILENT);
+        match paused {
+            Some(left) => Some(Wait::Pause(left)),
+            None if counts.is_output_full => Some(Wait::Reader),
+            None if waiting > 0 => Some(Wait::Quota),
+            None if in_flight >= slots => Some(Wait::Slots),
+            None if is_silent => Some(Wait::Input),
+            None if in_flight > 0 => Some(Wait::Answers),
+            None if to_retry > 0 => Some(Wait::Retry),
+            None => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_holds_a_run_up_is_one_thing() {
+        let busy = Counts { in_flight: 8, ..Counts::default() };
+        let silent = |millis| Counts {
+            in_flight: 3,
+            input_silent: Some(Duration::from_millis(millis)),
+            ..Counts::default()
+        };
+        let pause = Duration::from_secs(7);
+        let cases = [
+            (Counts::default(), None),
+            (busy, Some(Wait::Slots)),
+            (Counts { in_flight: 2, waiting: 6, ..busy }, Some(Wait::Quota)),
+            (Counts { waiting: 1, is_output_full: true, ..busy }, Some(Wait::Reader)),
+            (Counts { paused: Some(pause), is_output_full: true, ..busy }, Some(Wait::Pause(pause))),
+            (silent(299), Some(Wait::Answers)),
+            (silent(300), Some(Wait::Input)),
+            (Counts { waiting: 1, ..silent(300) }, Some(Wait::Quota)),
+            (Counts { in_flight: 1, to_retry: 2, ..Counts::default() }, Some(Wait::Answers)),
+            (Counts { to_retry: 2, ..Counts::default() }, Some(Wait::Retry)),
+        ];
+        for (counts, wait) in cases {
+            assert_eq!(Wait::of(&counts, 8), wait, "{counts:?}");
+        }
+    }
+}
