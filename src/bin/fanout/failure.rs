@@ -49,6 +49,15 @@ impl Place {
         self
     }
 
+    pub(crate) fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// `http://localhost/{id}`
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// `GET http://localhost/7`, which is where redirects, if there were some, began.
     fn request(&self, id: &str) -> String {
         let id = shortened(&utf8_percent_encode(id, RESERVED).to_string());

@@ -44,6 +44,14 @@ impl Figures {
         Figures(To::StandardOutput)
     }
 
+    /// The file that they will be in, if it is one.
+    pub(crate) fn file(&self) -> Option<&Beside> {
+        match &self.0 {
+            To::File(file) => Some(file),
+            To::StandardOutput => None,
+        }
+    }
+
     /// Writes them down. The error says where that was not possible.
     pub(crate) fn write(self, end: &End<'_>, settings: &Settings) -> Result<(), String> {
         let line = format!("{}\n", figures(end, settings));

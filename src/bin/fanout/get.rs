@@ -13,7 +13,8 @@ use crate::options::GetOptions;
 use crate::outbox::{AFTER_SIGNAL, Outbox, Patience, UnderWay};
 use crate::output::Output;
 use crate::progress::Style;
-use crate::run::Run;
+use crate::report::Report;
+use crate::run::{Ended, Run};
 use crate::screen::Screen;
 
 /// Does what the options say, and tells how it went.
@@ -50,10 +51,17 @@ fn fetch(options: GetOptions, output: Output, screen: &Screen) -> io::Result<Exi
         progress,
         ledger: ledger.clone(),
     };
+    let report = options.report;
+    if let Some(report) = &report {
+        report.recorder.start();
+    }
     let (mut ended, feeder) = run.go(&cancel, &outbox, screen, |outcome, place| {
         if let (Err(error), false) = (&outcome.result, form.lines) {
             // Where there are no records, this is all that is told of it.
             screen.say(format_args!("error: {}", place.told(error)));
+        }
+        if let Some(report) = &report {
+            report.outcome(&outcome, place);
         }
         form.record(outcome, place)
     })?;
@@ -64,6 +72,8 @@ fn fetch(options: GetOptions, output: Output, screen: &Screen) -> io::Result<Exi
     if let Some(failure) = &ended.failure {
         screen.say(format_args!("error: {failure}"));
     }
+    // Before the records: of those, somebody may not read the last ones for long.
+    let is_reported = write_report(report, &ended, screen);
     let patience = match &ended.result {
         _ if is_regular => Patience::Endless,
         Ok(()) => Patience::UntilStopped(cancel.deadline().map(later)),
@@ -74,6 +84,9 @@ fn fetch(options: GetOptions, output: Output, screen: &Screen) -> io::Result<Exi
     let end = End { ended: &ended, delivery: &delivery, left: left.as_ref(), output: &name };
     end.tell(options.again, options.talk.quiet, screen);
     let mut exit = end.reason().exit();
+    if !is_reported {
+        exit = exit.or_failure();
+    }
     if let Some(figures) = options.figures {
         if let Err(error) = figures.write(&end, &options.settings) {
             screen.say(format_args!("error: {error}"));
@@ -82,6 +95,17 @@ fn fetch(options: GetOptions, output: Output, screen: &Screen) -> io::Result<Exi
     }
     screen.finish();
     Ok(exit)
+}
+
+/// Whether all went well. Nothing is said of a report that was written: whoever wanted it knows where it is.
+fn write_report(report: Option<Report>, ended: &Ended, screen: &Screen) -> bool {
+    let Some(report) = report else { return true };
+    let name = report.name().to_owned();
+    let written = report.write(ended);
+    if let Err(error) = &written {
+        screen.say(format_args!("error: --report {name}: cannot write it: {error}"));
+    }
+    written.is_ok()
 }
 
 fn token(deadline: Option<Duration>) -> CancelToken {

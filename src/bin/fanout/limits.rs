@@ -63,6 +63,11 @@ impl Limits {
         others.iter().fold(builder.rate(rate).burst(burst), |builder, limit| builder.limit(*limit))
     }
 
+    /// Each with its name: `at most 5000/h, burst 500`.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (String, Quota)> {
+        self.0.iter().map(ToString::to_string).zip(self.each())
+    }
+
     fn each(&self) -> impl DoubleEndedIterator<Item = Quota> + ExactSizeIterator {
         self.0.iter().map(|limit| {
             let (rate, burst) = limit.parts();

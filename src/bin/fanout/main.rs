@@ -19,6 +19,7 @@ mod serve;
 
 mod beside;
 mod failure;
+mod fullest;
 mod ids;
 mod ledger;
 mod limits;
@@ -28,6 +29,7 @@ mod picture;
 mod print;
 mod quota;
 mod record;
+mod report;
 mod resume;
 mod streams;
 mod template;

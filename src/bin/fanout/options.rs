@@ -4,6 +4,7 @@
 mod beside;
 mod client;
 mod limits;
+mod report;
 mod serve;
 
 use std::io::{self, IsTerminal};
@@ -11,7 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fanout::{FanOutClient, MAX_IN_FLIGHT};
+use fanout::{Exchange, FanOutClient, MAX_IN_FLIGHT};
 
 use crate::beside::{Beside, place_of};
 use crate::cli::{GetArgs, OutputArgs, ProgressWhen, TalkArgs};
@@ -22,6 +23,7 @@ use crate::ids::{Ids, Ranges};
 use crate::limits::Limits;
 use crate::output::Opening;
 use crate::quota::Quota;
+use crate::report::{Recorder, Report};
 use crate::resume::Fetched;
 use crate::streams::{self, FileId};
 use crate::summary::Again;
@@ -51,6 +53,7 @@ pub(crate) struct GetOptions {
     /// The file of --failed.
     pub(crate) failed: Option<Beside>,
     pub(crate) figures: Option<Figures>,
+    pub(crate) report: Option<Report>,
     pub(crate) settings: Settings,
     pub(crate) again: Again,
     pub(crate) progress: ProgressWhen,
@@ -77,7 +80,9 @@ impl GetOptions {
         let retry = client::retry_policy(&args.retry)?;
         let body = client::body(&args)?;
         let wire = Arc::new(Wire::default());
-        let client = client::client(&args, &limits, max_in_flight, retry.clone(), body.clone(), &wire)?;
+        let recorder = args.output.report.as_ref().map(|_| Recorder::new(&limits));
+        let observer = observer(wire.clone(), recorder.clone());
+        let client = client::client(&args, &limits, max_in_flight, retry.clone(), body.clone(), observer)?;
         let mut ids = ids(&args)?;
         refuse_input_as_output(&ids, &args.output)?;
         let mut fetched = Fetched::new(args.output.file().is_none(), ids.index());
@@ -89,6 +94,13 @@ impl GetOptions {
         }
         let failed = beside::failed(&args.output, &ids)?;
         let figures = beside::figures(&args.output, &ids, failed.as_ref())?;
+        let place = Place::of(&args.url, method.clone()).with_headers(names(&args.requests.header));
+        let others = [failed.as_ref(), figures.as_ref().and_then(Figures::file)];
+        let file = beside::report(&args, &ids, others.into_iter().flatten())?;
+        let report = file.zip(recorder).map(|(file, recorder)| {
+            let about = report::about(&args, &limits, &place, max_in_flight);
+            Report { file, about, recorder }
+        });
         let options = GetOptions {
             client,
             wire,
@@ -99,7 +111,7 @@ impl GetOptions {
             retries: retry.retries() > 0,
             deadline,
             keep_going: args.responses.keep_going,
-            place: Place::of(&args.url, method.clone()).with_headers(names(&args.requests.header)),
+            place,
             again: again(&args, failed.as_ref()),
             settings: Settings {
                 max_in_flight,
@@ -107,12 +119,23 @@ impl GetOptions {
             },
             failed,
             figures,
+            report,
             template: client::template(&args, method, body.as_deref())?,
             bounds: client::bounds(&args, &retry)?,
             progress: args.output.progress,
             talk: args.talk,
         };
         Ok((options, opening))
+    }
+}
+
+/// Shows each request to those who want to know of it.
+fn observer(wire: Arc<Wire>, recorder: Option<Arc<Recorder>>) -> impl Fn(&Exchange<'_>) + Send + Sync {
+    move |exchange| {
+        wire.note(exchange);
+        if let Some(recorder) = &recorder {
+            recorder.note(exchange);
+        }
     }
 }
 

@@ -87,6 +87,14 @@ pub(crate) struct OutputArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) summary_json: Option<PathBuf>,
 
+    /// Write a page that shows the run to FILE
+    ///
+    /// Requests over time, against the quota, latencies, failures: one HTML page that needs nothing else, written at the
+    /// end of the run however it ends. One that is there already is replaced. It holds the URL without userinfo and
+    /// query, the names of headers, and ids.
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
+
     /// Progress: auto, always, never
     ///
     /// On standard error; auto: if that is a terminal, and the records do not go to one.

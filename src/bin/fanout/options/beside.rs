@@ -1,12 +1,12 @@
-//! The files that a run leaves beside its records: that of --failed and that of --summary-json.
+//! The files that a run leaves beside its records: those of --failed, --summary-json and --report.
 //!
-//! Both are renamed into their places, and so take away what stands there. Standing there may be a file that the run
+//! They are renamed into their places, and so take away what stands there. That may be a file that the run
 //! reads, which is as it should be for --failed; but not one that it writes, nor one that it does not read to its end.
 
 use std::path::Path;
 
 use crate::beside::{Beside, place_of};
-use crate::cli::OutputArgs;
+use crate::cli::{GetArgs, OutputArgs};
 use crate::exit::UsageError;
 use crate::figures::Figures;
 use crate::ids::Ids;
@@ -59,6 +59,39 @@ pub(super) fn figures(
             Err(cannot(&format!("is the file that the ids come from, {name} (use another one)")))
         }
         _ => Ok(Some(Figures::to_file(file))),
+    }
+}
+
+/// Opens the file of --report, if there is to be one. It must be none of the `others`, either.
+pub(super) fn report<'a>(
+    args: &GetArgs,
+    ids: &Ids,
+    mut others: impl Iterator<Item = &'a Beside>,
+) -> Result<Option<Beside>, UsageError> {
+    let Some(path) = &args.output.report else { return Ok(None) };
+    let refused = |what: &str| UsageError::new(format!("--report {}: {what}", path.display()));
+    if path == Path::new("-") {
+        return Err(refused("standard output is for the records (use a file)"));
+    }
+    let file = Beside::open("report", path)?;
+    if is_output(&file, path, args.output.output.as_deref()) {
+        return Err(refused("is the file that the records go to (use another one)"));
+    }
+    if let Some(other) = others.find(|other| other.place() == file.place()) {
+        return Err(refused(&format!(
+            "is to hold something else, too, as {} (use another one)",
+            other.name()
+        )));
+    }
+    let is = |other: &Path| place_of(other).is_ok_and(|other| other == file.place());
+    if args.requests.cacert.as_deref().is_some_and(is) {
+        return Err(refused("is the file that the certificates come from (use another one)"));
+    }
+    match ids.file() {
+        Some((input, name)) if FileId::of_path(path).as_ref() == Some(input) => {
+            Err(refused(&format!("is the file that the ids come from, {name} (use another one)")))
+        }
+        _ => Ok(Some(file)),
     }
 }
 

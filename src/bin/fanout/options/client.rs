@@ -3,10 +3,9 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
-use std::sync::Arc;
 
 use fanout::http::Method;
-use fanout::{BuildError, Builder, FanOutClient, RetryBudget, RetryPolicy};
+use fanout::{BuildError, Builder, Exchange, FanOutClient, RetryBudget, RetryPolicy};
 
 use crate::cli::{GetArgs, RetryArgs};
 use crate::exit::{UsageError, reason};
@@ -15,7 +14,6 @@ use crate::template::Template;
 use crate::values::request::{self, Data};
 use crate::values::statuses::Statuses;
 use crate::values::{duration, percent, size, url, whole};
-use crate::wire::Wire;
 
 use super::{Bounds, optional, value};
 
@@ -36,7 +34,7 @@ pub(super) fn client(
     max_in_flight: usize,
     retry: RetryPolicy,
     body: Option<Vec<u8>>,
-    wire: &Arc<Wire>,
+    observer: impl Fn(&Exchange<'_>) + Send + Sync + 'static,
 ) -> Result<FanOutClient, UsageError> {
     let builder = limits
         .set(FanOutClient::builder(&args.url))
@@ -46,9 +44,8 @@ pub(super) fn client(
         .retry_budget(RetryBudget::new(BUDGET_BASE, retry_percent(args)?))
         .adaptive(args.retry.adaptive)
         .reserve(value("reserve", &args.retry.reserve, |text| whole(text, 0..=u64::MAX))?)
-        .keep_going(args.responses.keep_going);
-    let wire = wire.clone();
-    let builder = builder.observe(move |exchange| wire.note(exchange));
+        .keep_going(args.responses.keep_going)
+        .observe(observer);
     let builder = requests(builder, args, body)?;
     let builder = connections(builder, args)?;
     let builder = responses(builder, args)?;

@@ -1,0 +1,197 @@
+//! The picture that proves the quota: how many requests were granted by each instant, under the line of each limit.
+
+use std::time::Duration;
+
+use maud::{Markup, html};
+
+use crate::report::plot::{Plot, percent, point, steps, stretched};
+use crate::report::record::{Held, Records};
+use crate::report::scale::{Linear, Time};
+use crate::report::words::{self, trimmed};
+
+use super::{TIME_TICKS, details};
+
+const HEIGHT: f64 = 260.0;
+
+/// So many points the edge has below which everything is admitted by all limits.
+const EDGE: u32 = 128;
+
+/// So many rows has the table.
+const ROWS: u32 = 20;
+
+/// Instants, and how many were granted by then.
+type Counts = Vec<(Duration, u64)>;
+
+/// See the module's documentation.
+pub(crate) fn grants(records: &Records) -> Markup {
+    let first = records.grants.first.unwrap_or_default();
+    let time = Time::up_to(records.end);
+    let counts = counts(records);
+    let most = admitted(&records.grants.held, records.end.saturating_sub(first));
+    let scale = Linear::up_to(most.unwrap_or(0.0).max(records.requests as f64) * 1.04);
+    let title = "Granted requests, and the most that the quota admits";
+    let marks = html! {
+        (super::pauses(&records.pauses, time, HEIGHT))
+        (stretched(HEIGHT, &html! {
+            @if most.is_some() {
+                polygon class="admitted" points=(edge(&records.grants.held, first, time, scale)) {}
+            }
+            @for held in &records.grants.held { (line(held, first, time, scale)) }
+            polyline class="granted" points=(path(&counts, records, time, scale)) {}
+        }))
+        (names(records, first, time, scale))
+    };
+    let plot = Plot {
+        id: "grants",
+        title,
+        description: &description(records),
+        height: HEIGHT,
+        across: &time.ticks(TIME_TICKS),
+        up: &scale.whole_ticks(5),
+    };
+    html! {
+        figure {
+            figcaption { strong { (title) "." } " " (caption(records)) }
+            ul class="legend" aria-hidden="true" {
+                li { span class="stroke granted" {} "granted by then" }
+                @if most.is_some() {
+                    li { span class="stroke limit" {} "burst + rate · t" }
+                    li { span class="swatch admitted" {} "admitted by every limit" }
+                }
+            }
+            (plot.with(&marks))
+            (details("Granted and admitted, as a table", &table(records, &counts, first)))
+        }
+    }
+}
+
+/// Exactly where each request is known, or else at the end of each bin.
+fn counts(records: &Records) -> Counts {
+    if records.are_all_kept() {
+        let mut instants: Vec<Duration> = records.kept.iter().map(|kept| kept.request.granted).collect();
+        instants.sort_unstable();
+        return instants.into_iter().zip(1..).collect();
+    }
+    let width = records.timeline.width();
+    let mut sum = 0_u64;
+    let bins = records.timeline.bins().iter().zip(1_u32..);
+    bins.map(|(bin, number)| {
+        sum = sum.saturating_add(bin.granted);
+        (width.saturating_mul(number), sum)
+    })
+    .collect()
+}
+
+fn path(counts: &Counts, records: &Records, time: Time, scale: Linear) -> String {
+    let points = counts.iter().map(|(at, count)| (time.at(*at).min(1.0), scale.at(*count as f64)));
+    let end = (1.0, scale.at(records.requests as f64));
+    let start = records.grants.first.map(|first| (time.at(first), 0.0));
+    let points = start.into_iter().chain(points).chain([end]);
+    if records.are_all_kept() {
+        return steps(points);
+    }
+    // What is known of a bin is how many there were at its end: the line goes straight there.
+    points.map(|(x, y)| point(x, y)).collect::<Vec<_>>().join(" ")
+}
+
+/// The most that all limits admit within so long of the first grant.
+fn admitted(held: &[Held], since: Duration) -> Option<f64> {
+    held.iter().filter_map(|held| held.quota.admits(since)).reduce(f64::min)
+}
+
+fn edge(held: &[Held], first: Duration, time: Time, scale: Linear) -> String {
+    let end = Duration::from_secs_f64(time.end());
+    let whole = end.saturating_sub(first);
+    let mut points = vec![point(time.at(first), 0.0)];
+    for number in 0..=EDGE {
+        let since = whole.mul_f64(f64::from(number) / f64::from(EDGE));
+        let most = admitted(held, since).unwrap_or_default();
+        points.push(point(time.at(first.saturating_add(since)), scale.at(most)));
+    }
+    points.push(point(1.0, 0.0));
+    points.join(" ")
+}
+
+fn line(held: &Held, first: Duration, time: Time, scale: Linear) -> Markup {
+    let end = Duration::from_secs_f64(time.end());
+    let at = |since: Duration| scale.at(held.quota.admits(since).unwrap_or_default());
+    let points = [point(time.at(first), at(Duration::ZERO)), point(1.0, at(end.saturating_sub(first)))];
+    html! { polyline class="limit" points=(points.join(" ")) { title { (held.name) } } }
+}
+
+/// Above each line, where there is room: it only ever climbs. Each at a place of its own, for lines may be close.
+fn names(records: &Records, first: Duration, time: Time, scale: Linear) -> Markup {
+    let span = Duration::from_secs_f64(time.end()).saturating_sub(first).as_secs_f64();
+    let named = records.grants.held.iter().zip(0_i32..).map(|(held, number)| {
+        let burst = f64::from(held.quota.burst);
+        let rate = held.quota.per_second().unwrap_or_default();
+        // Where it leaves the chart, at its end or at its top.
+        let leaves = ((scale.most() - burst) / rate.max(1e-12)).clamp(0.0, span);
+        let since = leaves * 0.86 * 0.75_f64.powi(number);
+        (time.at(first) + since / time.end(), scale.at(burst + rate * since), &held.name)
+    });
+    html! {
+        @for (x, y, name) in named {
+            text class=(if x > 0.2 { "name end" } else { "name" }) x=(percent(x))
+                y=(trimmed((HEIGHT * (1.0 - y) - 9.0).max(10.0), 2)) { (name) }
+        }
+    }
+}
+
+fn caption(records: &Records) -> String {
+    let others = match records.grants.held.len() {
+        0 => return "There was no rate limit.".to_owned(),
+        1 => "the other one",
+        _ => "all others",
+    };
+    format!(
+        "As long as the dark line stays at or below {others}, the run has kept its quota from its \
+         first request on. Whether it did so in every window, wherever that begins, is told below."
+    )
+}
+
+fn description(records: &Records) -> String {
+    let requests = words::counted(records.requests, "request was", "requests were");
+    let first = records.grants.first.unwrap_or_default();
+    let mut text = format!("{requests} granted in {}.", words::time(records.end));
+    if let Some(most) = admitted(&records.grants.held, records.end.saturating_sub(first)) {
+        text += &format!(" The quota admits at most {} in that time.", words::count(most.floor() as u64));
+    }
+    text
+}
+
+fn table(records: &Records, counts: &Counts, first: Duration) -> Markup {
+    let rows = (0..=ROWS).map(|number| records.end.mul_f64(f64::from(number) / f64::from(ROWS)));
+    html! {
+        table {
+            thead {
+                tr {
+                    th { "by" } th { "granted" }
+                    @for held in &records.grants.held { th { "admitted by " (held.name) } }
+                }
+            }
+            tbody {
+                @for at in rows {
+                    tr {
+                        td { (words::time(at)) }
+                        td { (words::count(granted_by(counts, at))) }
+                        @for held in &records.grants.held {
+                            td { (most(held, at, first)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn granted_by(counts: &Counts, at: Duration) -> u64 {
+    let known = counts.partition_point(|(instant, _)| *instant <= at);
+    known.checked_sub(1).and_then(|place| counts.get(place)).map_or(0, |(_, count)| *count)
+}
+
+fn most(held: &Held, at: Duration, first: Duration) -> String {
+    let since = at.saturating_sub(first);
+    // Cut off, not rounded: half a token admits nothing.
+    held.quota.admits(since).map_or_else(|| "–".to_owned(), |most| words::count(most.floor() as u64))
+}
