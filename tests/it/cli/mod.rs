@@ -22,6 +22,7 @@ mod packaging;
 mod plan;
 mod proxy;
 mod records;
+mod report;
 mod requests;
 mod resume;
 mod retries;

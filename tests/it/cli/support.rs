@@ -197,7 +197,10 @@ pub(crate) struct Done {
 impl Running {
     #[track_caller]
     pub(crate) fn start(command: &mut Command) -> Running {
-        let mut child = command.spawn().unwrap();
+        Running::of(command.spawn().unwrap())
+    }
+
+    pub(crate) fn of(mut child: Child) -> Running {
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         Running { child, stdin, stdout, stderr }
     }
