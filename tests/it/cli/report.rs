@@ -52,9 +52,13 @@ fn text(node: Node<'_, '_>) -> String {
     node.descendants().filter(Node::is_text).filter_map(|node| node.text()).collect()
 }
 
+fn has_class(node: &Node<'_, '_>, class: &str) -> bool {
+    node.attribute("class").is_some_and(|names| names.split(' ').any(|name| name == class))
+}
+
 fn of_class<'a>(page: &'a Document<'_>, id: &str, class: &str) -> Vec<Node<'a, 'a>> {
     let found = by_id(page, id).unwrap();
-    found.descendants().filter(|node| node.attribute("class") == Some(class)).collect()
+    found.descendants().filter(|node| has_class(node, class)).collect()
 }
 
 /// The points of the only line of this class.

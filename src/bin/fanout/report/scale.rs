@@ -42,7 +42,7 @@ impl Linear {
     /// The same at whole numbers: a half of a request is none.
     pub(crate) fn whole_ticks(&self, most: usize) -> Vec<Tick> {
         let step = round_step(self.most / most.max(1) as f64).max(1.0);
-        multiples(step, self.most).map(|value| self.tick(value, words::count(value as u64))).collect()
+        multiples(step, self.most).map(|value| self.tick(value, words::short(value as u64))).collect()
     }
 
     fn tick(&self, value: f64, label: String) -> Tick {
@@ -191,6 +191,7 @@ mod tests {
             assert_eq!(labels(Linear::up_to(most).ticks(count)), expected);
         }
         assert_eq!(labels(Linear::up_to(2.0).whole_ticks(5)), "0, 1, 2");
+        assert_eq!(labels(Linear::up_to(200_020.0).whole_ticks(4)), "0, 100k, 200k");
         assert_eq!(Linear::up_to(60.0).ticks(4)[1].at, 1.0 / 3.0);
         assert_eq!(Linear::up_to(0.0).at(0.0), 0.0);
         assert_eq!(Linear::up_to(f64::NAN).at(0.5), 0.5);

@@ -15,6 +15,16 @@ pub(crate) fn count(number: impl Into<u128>) -> String {
     text
 }
 
+/// `9,999`, `12k`, `1.5M`: beside a chart, where there is little room.
+pub(crate) fn short(number: u64) -> String {
+    match number {
+        ..10_000 => count(number),
+        10_000..1_000_000 => trimmed(number as f64 / 1e3, 1) + "k",
+        1_000_000..1_000_000_000 => trimmed(number as f64 / 1e6, 2) + "M",
+        _ => trimmed(number as f64 / 1e9, 2) + "G",
+    }
+}
+
 /// `1 request`, `12,345 requests`
 pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
@@ -102,6 +112,10 @@ mod tests {
         let cases = [(0, "0"), (999, "999"), (1_000, "1,000"), (12_345, "12,345"), (1_234_567, "1,234,567")];
         for (number, text) in cases {
             assert_eq!(count(number as u64), text);
+        }
+        let cases = [(0, "0"), (9_999, "9,999"), (12_500, "12.5k"), (1_500_000, "1.5M"), (7 << 30, "7.52G")];
+        for (number, text) in cases {
+            assert_eq!(short(number), text);
         }
         assert_eq!(counted(1, "id", "ids") + " " + &counted(0, "id", "ids"), "1 id 0 ids");
     }

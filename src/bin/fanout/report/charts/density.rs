@@ -71,7 +71,7 @@ pub(crate) fn density(records: &Records, cap: usize) -> Markup {
             figcaption {
                 strong { "What the " (words::counted(records.lanes as u64, "worker", "workers")) " did." } " "
                 "How many requests were at what, on average over each " (words::time(shown.width))
-                ". Dark is work on the wire; pale on top of it are waits. The line is the cap of "
+                ". At the bottom is work on the wire, and on top of it are waits. The line is the cap of "
                 (words::count(cap as u64)) " in flight."
             }
             (stage_legend(&html! {}))

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use maud::{Markup, html};
 
-use crate::report::plot::{Plot, percent, point, steps, stretched};
+use crate::report::plot::{Plot, point, steps, stretched};
 use crate::report::record::{Held, Records};
 use crate::report::scale::{Linear, Time};
-use crate::report::words::{self, trimmed};
+use crate::report::words;
 
 use super::{TIME_TICKS, details};
 
@@ -36,10 +36,11 @@ pub(crate) fn grants(records: &Records) -> Markup {
             @if most.is_some() {
                 polygon class="admitted" points=(edge(&records.grants.held, first, time, scale)) {}
             }
-            @for held in &records.grants.held { (line(held, first, time, scale)) }
+            @for (number, held) in records.grants.held.iter().enumerate() {
+                (line(held, number, first, time, scale))
+            }
             polyline class="granted" points=(path(&counts, records, time, scale)) {}
         }))
-        (names(records, first, time, scale))
     };
     let plot = Plot {
         id: "grants",
@@ -52,13 +53,7 @@ pub(crate) fn grants(records: &Records) -> Markup {
     html! {
         figure {
             figcaption { strong { (title) "." } " " (caption(records)) }
-            ul class="legend" aria-hidden="true" {
-                li { span class="stroke granted" {} "granted by then" }
-                @if most.is_some() {
-                    li { span class="stroke limit" {} "burst + rate · t" }
-                    li { span class="swatch admitted" {} "admitted by every limit" }
-                }
-            }
+            (legend(&records.grants.held))
             (plot.with(&marks))
             (details("Granted and admitted, as a table", &table(records, &counts, first)))
         }
@@ -112,28 +107,31 @@ fn edge(held: &[Held], first: Duration, time: Time, scale: Linear) -> String {
     points.join(" ")
 }
 
-fn line(held: &Held, first: Duration, time: Time, scale: Linear) -> Markup {
+fn line(held: &Held, number: usize, first: Duration, time: Time, scale: Linear) -> Markup {
     let end = Duration::from_secs_f64(time.end());
     let at = |since: Duration| scale.at(held.quota.admits(since).unwrap_or_default());
     let points = [point(time.at(first), at(Duration::ZERO)), point(1.0, at(end.saturating_sub(first)))];
-    html! { polyline class="limit" points=(points.join(" ")) { title { (held.name) } } }
+    html! { polyline class=(dashes(number)) points=(points.join(" ")) { title { (held.name) } } }
 }
 
-/// Above each line, where there is room: it only ever climbs. Each at a place of its own, for lines may be close.
-fn names(records: &Records, first: Duration, time: Time, scale: Linear) -> Markup {
-    let span = Duration::from_secs_f64(time.end()).saturating_sub(first).as_secs_f64();
-    let named = records.grants.held.iter().zip(0_i32..).map(|(held, number)| {
-        let burst = f64::from(held.quota.burst);
-        let rate = held.quota.per_second().unwrap_or_default();
-        // Where it leaves the chart, at its end or at its top.
-        let leaves = ((scale.most() - burst) / rate.max(1e-12)).clamp(0.0, span);
-        let since = leaves * 0.86 * 0.75_f64.powi(number);
-        (time.at(first) + since / time.end(), scale.at(burst + rate * since), &held.name)
-    });
+/// Each limit has dashes of its own.
+fn dashes(number: usize) -> String {
+    format!("limit dashes-{number}")
+}
+
+fn legend(held: &[Held]) -> Markup {
     html! {
-        @for (x, y, name) in named {
-            text class=(if x > 0.2 { "name end" } else { "name" }) x=(percent(x))
-                y=(trimmed((HEIGHT * (1.0 - y) - 9.0).max(10.0), 2)) { (name) }
+        ul class="legend" {
+            li { span class="stroke granted" {} "granted by then" }
+            @for (number, held) in held.iter().enumerate() {
+                li {
+                    svg class="stroke" width="30" height="8" aria-hidden="true" {
+                        line class=(dashes(number)) x1="0" x2="30" y1="4" y2="4" {}
+                    }
+                    (held.name)
+                }
+            }
+            @if !held.is_empty() { li { span class="swatch admitted" {} "admitted: burst + rate · t" } }
         }
     }
 }

@@ -53,7 +53,7 @@ pub(crate) fn lanes(records: &Records) -> Option<Markup> {
         false => format!("The first {number} requests, each on the lane of its worker"),
     };
     let description = format!(
-        "{} lanes over {}. Each request is a bar: its waits pale, its time on the wire in darker tones.",
+        "{} lanes over {}. Each request is a bar: thin while it waits, thick while it is on the wire.",
         records.lanes,
         words::time(Duration::from_secs_f64(time.end()))
     );
@@ -139,7 +139,8 @@ fn more(shown: &[&Kept]) -> Markup {
 }
 
 fn caption(records: &Records, shown: &[&Kept], time: Time) -> String {
-    let mut text = String::from("Pale is a wait, dark is work; point at a bar to see whose it is.");
+    let mut text =
+        String::from("Thin is a wait, thick is work on the wire; point at a bar to see whose it is.");
     let fresh = shown.iter().filter(|kept| !kept.request.lengths[Stage::Connect as usize].is_zero()).count();
     if fresh > 0 {
         let _ = write!(

@@ -41,7 +41,7 @@ pub(crate) fn latencies(records: &Records) -> Option<Markup> {
         @for bar in &bars { (drawn(bar, scale, up)) }
         @for (row, (name, part)) in PARTS.iter().enumerate() { (rule(name, all.within(*part), row, scale)) }
     };
-    let mut counts = up.whole_ticks(3);
+    let mut counts = up.whole_ticks(4);
     counts.iter_mut().for_each(|tick| tick.at *= (HEIGHT - ROOF) / HEIGHT);
     let plot = Plot {
         id: "latencies",

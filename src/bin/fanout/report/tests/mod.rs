@@ -6,6 +6,7 @@ mod sample;
 use std::path::Path;
 use std::time::Duration;
 
+use fanout::{Limit, Rate};
 use roxmltree::{Document, Node, ParsingOptions};
 
 use crate::limits::Limits;
@@ -60,8 +61,12 @@ fn text(node: Node<'_, '_>) -> String {
     node.descendants().filter(Node::is_text).filter_map(|node| node.text()).collect()
 }
 
+fn has_class(node: &Node<'_, '_>, class: &str) -> bool {
+    node.attribute("class").is_some_and(|names| names.split(' ').any(|name| name == class))
+}
+
 fn of_class<'a>(node: Node<'a, 'a>, class: &str) -> Vec<Node<'a, 'a>> {
-    node.descendants().filter(|node| node.attribute("class") == Some(class)).collect()
+    node.descendants().filter(|node| has_class(node, class)).collect()
 }
 
 fn request(millis: u64) -> Request {
@@ -100,6 +105,60 @@ fn a_page_of_any_size_is_well_formed_and_small() {
             std::fs::write(Path::new(&folder).join(format!("report-{name}.html")), page).unwrap();
         }
     }
+}
+
+/// Of a line in the chart of the grants.
+fn points(line: Node<'_, '_>) -> Vec<(f64, f64)> {
+    let point = |point: &str| {
+        let (x, y) = point.split_once(',').unwrap();
+        // Down is up in a chart.
+        (x.parse::<f64>().unwrap(), -y.parse::<f64>().unwrap())
+    };
+    line.attribute("points").unwrap().split(' ').map(point).collect()
+}
+
+/// Whether the grants are nowhere above a limit, but for what is rounded.
+fn is_below_every_line(page: &str) -> bool {
+    let document = parsed(page);
+    let chart = by_id(&document, "grants").unwrap();
+    let [granted] = of_class(chart, "granted")[..] else { panic!("one line of grants") };
+    let lines = of_class(chart, "limit");
+    let mut limits = lines.iter().filter(|node| node.has_tag_name("polyline")).map(|line| points(*line));
+    limits.all(|limit| {
+        let [(x0, y0), (x1, y1)] = limit[..] else { panic!("a straight line") };
+        points(granted).iter().all(|(x, y)| *y <= y0 + (y1 - y0) * (x - x0) / (x1 - x0) + 0.02)
+    })
+}
+
+#[test]
+fn the_grants_are_below_every_line_unless_the_quota_was_not_kept() {
+    for sample in [SMALL, MIDDLE, LARGE] {
+        let (about, records, end) = sample.run();
+        assert!(is_below_every_line(&page(&about, &records, &end)), "{sample:?}");
+    }
+    let (about, _, end) = SMALL.run();
+    for ids in [20, 21] {
+        let mut records = Records::new(&SMALL.limits());
+        (0..ids).for_each(|id| records.add(&id.to_string(), request(id)));
+        records.finish();
+        assert_eq!(is_below_every_line(&page(&about, &records, &end)), ids == 20);
+    }
+}
+
+#[test]
+fn each_of_several_limits_has_its_line_and_its_windows() {
+    let hour = Duration::from_secs(3_600);
+    let limits = [Limit::new(Rate::per_second(10), 20), Limit::at_most(5_000, hour)];
+    let mut records = Records::new(&Limits::new(limits));
+    (0..20).for_each(|id| records.add(&id.to_string(), request(id)));
+    records.finish();
+    let (about, _, end) = SMALL.run();
+    let page = page(&about, &records, &end);
+    let document = parsed(&page);
+    let chart = by_id(&document, "grants").unwrap();
+    let lines = of_class(chart, "limit").iter().filter(|node| node.has_tag_name("polyline")).count();
+    assert!(lines == 2 && by_id(&document, "window-1").is_some());
+    assert!(page.contains("at most 5000/h, burst 500: kept. The fullest window took 19.976 of 500."));
 }
 
 #[test]
