@@ -245,10 +245,10 @@ fn where_it_cannot_be_written_nothing_is_sent() {
     let nowhere = folder.join("fanout-no-such-folder").join("run.html");
     let (folder, nowhere) = (folder.to_str().unwrap(), nowhere.to_str().unwrap());
     let cases = [
-        (folder, "cannot write it: it is a folder (use for instance run.html)"),
+        (folder, "cannot write it: it is a directory"),
         (nowhere, "cannot write it: No such file or directory (os error 2)"),
-        ("-", "standard output is for the records (name a file)"),
-        (ids.shown(), "is the file that the ids come from (write to another file)"),
+        ("-", "standard output is for the records (use a file)"),
+        (ids.shown(), &format!("is the file that the ids come from, {} (use another one)", ids.shown())),
     ];
     for (path, why) in cases {
         let done = get(["--input", ids.shown(), "--report", path, &api.url]);
@@ -256,7 +256,7 @@ fn where_it_cannot_be_written_nothing_is_sent() {
     }
     let output = ["--ids", "1", "--output", "fanout-same-file", "--report", "fanout-same-file", &api.url];
     let errors = get(output);
-    let why = "--report fanout-same-file: is the file that the records go to (write to another file)";
+    let why = "--report fanout-same-file: is the file that the records go to (use another one)";
     assert_eq!(errors.code(2).errors(), [why]);
     assert!(!PathBuf::from("fanout-same-file").exists());
     assert_eq!(api.ids_so_far(), [] as [&str; 0]);
@@ -272,7 +272,7 @@ fn a_report_that_cannot_be_written_in_the_end_is_an_error() {
     let path = folder.0.join("run.html");
     let away = path.clone();
     let api = Api::answering(move |_| {
-        let _ = fs::remove_dir(away.parent().unwrap());
+        let _ = fs::remove_dir_all(away.parent().unwrap());
         (200, Vec::new())
     });
     let path = path.to_str().unwrap();

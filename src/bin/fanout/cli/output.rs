@@ -89,9 +89,9 @@ pub(crate) struct OutputArgs {
 
     /// Write a page that shows the run to FILE
     ///
-    /// Requests over time, against the quota, latencies, failures: one HTML page that needs nothing else, written at the
-    /// end of the run however it ends. One that is there already is replaced. It holds the URL without userinfo and
-    /// query, the names of headers, and ids.
+    /// Requests over time, against the quota, latencies, failures: one HTML page that needs nothing else, written at
+    /// the end of the run however it ends. One that is there already is replaced. It holds the URL without userinfo
+    /// and query, the names of headers, and ids.
     #[arg(long, value_name = "FILE.html")]
     pub(crate) report: Option<PathBuf>,
 
