@@ -143,7 +143,7 @@ fn caption(records: &Records) -> String {
         _ => "all others",
     };
     format!(
-        "As long as the dark line stays at or below {others}, the run has kept its quota from its \
+        "As long as the solid line stays at or below {others}, the run has kept its quota from its \
          first request on. Whether it did so in every window, wherever that begins, is told below."
     )
 }

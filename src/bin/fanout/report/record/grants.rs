@@ -54,6 +54,9 @@ impl Grants {
     /// One more, in whatever order.
     pub(crate) fn add(&mut self, at: Duration, timeline: &mut Timeline) {
         self.first = Some(self.first.map_or(at, |first| first.min(at)));
+        if self.held.is_empty() {
+            return;
+        }
         if at < self.measured {
             self.late = self.late.saturating_add(1);
             return;

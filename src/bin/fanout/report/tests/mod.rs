@@ -225,6 +225,14 @@ fn every_chart_has_a_title_and_a_description() {
     assert_eq!(ids.len(), count, "an id stands for one thing");
 }
 
+/// Once they were, and hid what they were drawn over.
+#[test]
+fn lines_are_not_filled() {
+    let rules = include_str!("../style.css").lines();
+    let mut of_lines = rules.filter(|rule| rule.starts_with("svg polyline, "));
+    assert!(of_lines.any(|rule| rule.contains("{ fill: none;")));
+}
+
 #[test]
 fn a_run_without_requests_has_a_page() {
     let (about, _, _) = SMALL.run();
