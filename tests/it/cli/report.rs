@@ -254,11 +254,21 @@ fn where_it_cannot_be_written_nothing_is_sent() {
         let done = get(["--input", ids.shown(), "--report", path, &api.url]);
         assert_eq!(done.code(2).errors(), [format!("--report {path}: {why}")]);
     }
-    let output = ["--ids", "1", "--output", "fanout-same-file", "--report", "fanout-same-file", &api.url];
+    let output = ["--ids", "1", "--output", "./fanout-same-file", "--report", "fanout-same-file", &api.url];
     let errors = get(output);
     let why = "--report fanout-same-file: is the file that the records go to (use another one)";
     assert_eq!(errors.code(2).errors(), [why]);
     assert!(!PathBuf::from("fanout-same-file").exists());
+    let mut redirected = get_command(["--ids", "1", "--report", ids.shown(), &api.url]);
+    redirected.stdout(fs::OpenOptions::new().append(true).open(&ids.0).unwrap());
+    let errors = Running::start(&mut redirected).done();
+    let path = ids.shown();
+    let why = format!("--report {path}: is the file that the records go to (use another one)");
+    assert_eq!(errors.code(2).errors(), [why]);
+    let mut piped = get_command(["--report", ids.shown(), &api.url]);
+    piped.stdin(fs::File::open(&ids.0).unwrap());
+    let why = format!("--report {path}: is the file that the ids come from (write to another file)");
+    assert_eq!(Running::start(&mut piped).done().code(2).errors(), [why]);
     assert_eq!(api.ids_so_far(), [] as [&str; 0]);
     assert_eq!(ids.text(), "1\n");
 }

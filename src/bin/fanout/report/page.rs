@@ -143,6 +143,9 @@ fn kept(records: &Records) -> Markup {
                 @if was_kept { "The quota was kept: " } @else { "The quota was NOT kept: " }
                 "of a burst of " (words::count(fullest.quota.burst)) " the fullest window took "
                 (words::trimmed(fullest.fullest.spent(), 3)) "."
+                @if records.grants.late > 0 {
+                    " " (words::count(records.grants.late)) " could not be measured."
+                }
             }
         } @else if held.is_empty() {
             p class="verdict" id="kept" { "There was no rate limit to keep." }
@@ -214,7 +217,8 @@ fn requests(about: &About, records: &Records) -> Markup {
         section {
             h2 { "The requests" }
             @if !charts::lanes_fit(records) { (charts::density(records, about.max_in_flight)) }
-            @if let Some(lanes) = charts::lanes(records) { (lanes) }
+            @if let Some(first) = charts::first_lanes(records) { (first) }
+            @if let Some(last) = charts::last_lanes(records) { (last) }
         }
     }
 }

@@ -50,27 +50,50 @@ impl Linear {
     }
 }
 
-/// From the start of a run to its end.
+/// From the start of a run to its end, or its last part.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Time(Linear);
+pub(crate) struct Time {
+    from: f64,
+    span: Linear,
+}
 
 impl Time {
     pub(crate) fn up_to(end: Duration) -> Time {
-        Time(Linear::up_to(end.as_secs_f64()))
+        Time::between(Duration::ZERO, end)
     }
 
+    pub(crate) fn between(from: Duration, end: Duration) -> Time {
+        Time { from: from.as_secs_f64(), span: Linear::up_to(end.saturating_sub(from).as_secs_f64()) }
+    }
+
+    /// Between 0 and 1 for what is in it.
     pub(crate) fn at(&self, time: Duration) -> f64 {
-        self.0.at(time.as_secs_f64())
+        self.span.at(time.as_secs_f64() - self.from)
     }
 
-    pub(crate) fn end(&self) -> f64 {
-        self.0.most()
+    /// How wide something is that lasts so long.
+    pub(crate) fn width(&self, length: Duration) -> f64 {
+        self.span.at(length.as_secs_f64())
     }
 
-    /// At most so many, at what is round on a clock.
+    /// How long it is, in seconds.
+    pub(crate) fn span(&self) -> f64 {
+        self.span.most()
+    }
+
+    /// At most so many, at what is round on a clock: after the start, or before the end if it does not begin there.
     pub(crate) fn ticks(&self, most: usize) -> Vec<Tick> {
-        let step = clock_step(self.0.most() / most.max(1) as f64);
-        multiples(step, self.0.most()).map(|value| self.0.tick(value, clock(value, step))).collect()
+        let step = clock_step(self.span.most() / most.max(1) as f64);
+        let values = multiples(step, self.span.most());
+        let before_end = |value| match value {
+            0.0 => "the end".to_owned(),
+            value => format!("−{}", clock(value, step)),
+        };
+        if self.from > 0.0 {
+            let tick = |value| Tick { at: 1.0 - self.span.at(value), label: before_end(value) };
+            return values.map(tick).collect();
+        }
+        values.map(|value| self.span.tick(value, clock(value, step))).collect()
     }
 }
 
@@ -213,6 +236,14 @@ mod tests {
         for (end, expected) in cases {
             assert_eq!(labels(Time::up_to(end).ticks(5)), expected, "{end:?}");
         }
+    }
+
+    #[test]
+    fn the_last_part_of_a_run_is_told_from_its_end() {
+        let last = Time::between(Duration::from_secs(100), Duration::from_secs(104));
+        assert_eq!(labels(last.ticks(4)), "the end, −1 s, −2 s, −3 s, −4 s");
+        assert_eq!((last.at(Duration::from_secs(101)), last.width(Duration::from_secs(1))), (0.25, 0.25));
+        assert_eq!((last.ticks(4)[0].at, last.ticks(4)[1].at), (1.0, 0.75));
     }
 
     #[test]

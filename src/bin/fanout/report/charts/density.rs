@@ -86,7 +86,7 @@ fn in_flight(records: &Records, shown: &Columns, time: Time, cap: usize) -> Mark
     let heights = |place: usize| STACK.iter().map(|stage| shown.at(place, *stage)).sum::<f64>();
     let most = shown.places().map(heights).fold(cap as f64, f64::max);
     let scale = Linear::up_to(most);
-    let width = time.at(shown.width);
+    let width = time.width(shown.width);
     let mut low = vec![0.0; shown.bins.len()];
     let layers = STACK.map(|stage| {
         let layer: Vec<(f64, f64)> =
@@ -136,7 +136,7 @@ fn rate(records: &Records, shown: &Columns, time: Time) -> Markup {
         shown.places().map(|place| shown.a_second(place, shown.bins[place].failed)).collect();
     let most = granted.iter().chain(&failed).copied().fold(0.0, f64::max);
     let scale = Linear::up_to(most * 1.05);
-    let width = time.at(shown.width);
+    let width = time.width(shown.width);
     let area = |values: &[f64]| {
         columns(width, &values.iter().map(|value| (0.0, scale.at(*value))).collect::<Vec<_>>())
     };

@@ -95,7 +95,7 @@ fn admitted(held: &[Held], since: Duration) -> Option<f64> {
 }
 
 fn edge(held: &[Held], first: Duration, time: Time, scale: Linear) -> String {
-    let end = Duration::from_secs_f64(time.end());
+    let end = Duration::from_secs_f64(time.span());
     let whole = end.saturating_sub(first);
     let mut points = vec![point(time.at(first), 0.0)];
     for number in 0..=EDGE {
@@ -108,7 +108,7 @@ fn edge(held: &[Held], first: Duration, time: Time, scale: Linear) -> String {
 }
 
 fn line(held: &Held, number: usize, first: Duration, time: Time, scale: Linear) -> Markup {
-    let end = Duration::from_secs_f64(time.end());
+    let end = Duration::from_secs_f64(time.span());
     let at = |since: Duration| scale.at(held.quota.admits(since).unwrap_or_default());
     let points = [point(time.at(first), at(Duration::ZERO)), point(1.0, at(end.saturating_sub(first)))];
     html! { polyline class=(dashes(number)) points=(points.join(" ")) { title { (held.name) } } }

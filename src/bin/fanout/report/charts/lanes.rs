@@ -6,7 +6,7 @@ use std::time::Duration;
 use maud::{Markup, html};
 
 use crate::report::plot::{Plot, percent};
-use crate::report::record::{Came, Kept, Next, Paused, Records, Request, Stage};
+use crate::report::record::{Came, Kept, LAST, Next, Paused, Records, Request, Stage};
 use crate::report::scale::{Tick, Time};
 use crate::report::words::{self, trimmed};
 
@@ -20,7 +20,7 @@ const HEIGHT: f64 = 420.0;
 const LANE: f64 = 24.0;
 
 /// So many requests are drawn where not all of them have room.
-const EXCERPT: usize = 120;
+const EXCERPT: usize = LAST;
 
 /// So many rows has the table.
 const ROWS: usize = 200;
@@ -35,27 +35,35 @@ fn has_room(records: &Records) -> bool {
 }
 
 /// Of all requests, or of the first ones if there are too many. Nothing if the lanes are too many.
-pub(crate) fn lanes(records: &Records) -> Option<Markup> {
-    if !has_room(records) {
-        return None;
-    }
-    let is_whole = lanes_fit(records);
+pub(crate) fn first_lanes(records: &Records) -> Option<Markup> {
     let mut kept: Vec<&Kept> = records.kept.iter().collect();
     kept.sort_by_key(|kept| kept.request.began);
-    let shown = &kept[..kept.len().min(if is_whole { usize::MAX } else { EXCERPT })];
-    let end = shown.iter().map(|kept| kept.request.ended()).max().unwrap_or_default();
-    let time = Time::up_to(if is_whole { end.max(records.end) } else { end });
+    if lanes_fit(records) {
+        let title = format!("All {} requests, each", words::count(records.requests));
+        return Some(lanes(records, "lanes", &title, &kept, Time::up_to(records.end)));
+    }
+    kept.truncate(EXCERPT);
+    let time = Time::up_to(kept.iter().map(|kept| kept.request.ended()).max()?);
+    let title = format!("The first {} requests, each", kept.len());
+    has_room(records).then(|| lanes(records, "lanes", &title, &kept, time))
+}
+
+/// Of the last requests, where not all of them are drawn already.
+pub(crate) fn last_lanes(records: &Records) -> Option<Markup> {
+    let kept: Vec<&Kept> = records.last.iter().collect();
+    let time = Time::between(kept.iter().map(|kept| kept.request.began).min()?, records.end);
+    let title = format!("The last {} requests, each", kept.len());
+    has_room(records).then(|| lanes(records, "last-lanes", &title, &kept, time))
+}
+
+fn lanes(records: &Records, id: &str, title: &str, shown: &[&Kept], time: Time) -> Markup {
     let row = (HEIGHT / records.lanes as f64).min(LANE);
     let height = row * records.lanes as f64;
-    let number = words::count(shown.len() as u64);
-    let title = match is_whole {
-        true => format!("All {number} requests, each on the lane of its worker"),
-        false => format!("The first {number} requests, each on the lane of its worker"),
-    };
+    let title = format!("{title} on the lane of its worker");
     let description = format!(
         "{} lanes over {}. Each request is a bar: thin while it waits, thick while it is on the wire.",
         records.lanes,
-        words::time(Duration::from_secs_f64(time.end()))
+        words::time(Duration::from_secs_f64(time.span()))
     );
     let marks = html! {
         (super::pauses(&records.pauses, time, height))
@@ -64,16 +72,15 @@ pub(crate) fn lanes(records: &Records) -> Option<Markup> {
     };
     let up = numbers(records.lanes, row);
     let across = time.ticks(TIME_TICKS);
-    let plot =
-        Plot { id: "lanes", title: &title, description: &description, height, across: &across, up: &up };
-    Some(html! {
+    let plot = Plot { id, title: &title, description: &description, height, across: &across, up: &up };
+    html! {
         figure {
             figcaption { strong { (title) "." } " " (caption(records, shown, time)) }
             (stage_legend(&more(shown)))
             (plot.with(&marks))
             (details("These requests as a table", &table(shown)))
         }
-    })
+    }
 }
 
 /// Where every lane has its number, or only some of them where they are too narrow for that.
@@ -102,7 +109,7 @@ fn bar(kept: &Kept, time: Time, row: f64) -> Markup {
                 @let is_wait = matches!(stage, Stage::Line | Stage::Quota);
                 @let (y, height) = if is_wait { (top + height * 0.3, height * 0.4) } else { (top, height) };
                 rect class=(stage.class()) x=(percent(time.at(from))) y=(trimmed(y, 2))
-                    width=(percent(time.at(length))) height=(trimmed(height, 2)) {}
+                    width=(percent(time.width(length))) height=(trimmed(height, 2)) {}
             }
         }
     }
@@ -149,9 +156,8 @@ fn caption(records: &Records, shown: &[&Kept], time: Time) -> String {
             words::counted(fresh as u64, "of them waited", "of them waited")
         );
     }
-    let end = Duration::from_secs_f64(time.end());
-    let paused = |pause: &&Paused| pause.from < end;
-    if records.pauses.iter().filter(paused).count() > 0 {
+    let is_in_it = |pause: &Paused| time.at(pause.until) > 0.0 && time.at(pause.from) < 1.0;
+    if records.pauses.iter().any(is_in_it) {
         text += " Shaded from top to bottom: pauses that the server asked for.";
     }
     text

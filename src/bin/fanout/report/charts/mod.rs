@@ -20,7 +20,7 @@ use super::words;
 pub(crate) use density::density;
 pub(crate) use failures::{failures, lost};
 pub(crate) use grants::grants;
-pub(crate) use lanes::{lanes, lanes_fit};
+pub(crate) use lanes::{first_lanes, lanes_fit, last_lanes};
 pub(crate) use latencies::{latencies, phases};
 pub(crate) use retries::{told_pauses, tries};
 pub(crate) use windows::windows;
@@ -44,9 +44,9 @@ fn stage_legend(more: &Markup) -> Markup {
 fn pauses(pauses: &[Paused], time: Time, height: f64) -> Markup {
     html! {
         @for pause in pauses {
-            @let (from, until) = (time.at(pause.from), time.at(pause.until).min(1.0));
-            @if from < 1.0 {
-                rect class="pause" x=(percent(from)) y="0" width=(percent((until - from).max(0.0)))
+            @let (from, until) = (time.at(pause.from).max(0.0), time.at(pause.until).min(1.0));
+            @if from < until {
+                rect class="pause" x=(percent(from)) y="0" width=(percent(until - from))
                     height=(words::trimmed(height, 2)) {
                     title {
                         (format!("pause of {}, told by “{}”", words::time(length(pause)), pause.told_by))
@@ -66,7 +66,8 @@ fn details(summary: &str, table: &Markup) -> Markup {
     html! {
         details {
             summary { (summary) }
-            div class="scroll" { (table) }
+            // Whoever has no mouse scrolls by keys.
+            div class="scroll" role="region" tabindex="0" aria-label=(summary) { (table) }
         }
     }
 }

@@ -67,7 +67,7 @@ fn strip(records: &Records, held: &Held, number: usize, is_last: bool) -> Markup
     let marks = html! {
         (super::pauses(&records.pauses, time, HEIGHT))
         (stretched(HEIGHT, &html! {
-            @if !bars.is_empty() { path class="window" d=(columns(time.at(timeline.width()), &bars)) {} }
+            @if !bars.is_empty() { path class="window" d=(columns(time.width(timeline.width()), &bars)) {} }
         }))
         line class="limit" x1="0" x2=(percent(1.0)) y1=(y) y2=(y) {}
     };

@@ -1,4 +1,5 @@
-//! The instants at which requests were granted, in their order, held against each limit.
+//! The instants at which requests were granted, in their order, held against each limit. Each took one token: the tool
+//! knows no other cost.
 //!
 //! A request is shown when it has ended, and so those that take long come late: they are waited for, up to a number.
 

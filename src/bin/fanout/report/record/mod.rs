@@ -1,5 +1,6 @@
 //! What is recorded during a run. However many requests there are, it takes no more than some 10 MiB: the first of
-//! them are kept one by one, and all of them are folded into bins of time, histograms and counts, each with its bound.
+//! them and the last are kept one by one, and all of them are folded into bins of time, histograms and counts, each
+//! with its bound.
 
 mod failures;
 mod grants;
@@ -7,7 +8,7 @@ mod latencies;
 mod request;
 mod timeline;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,9 @@ pub(crate) use timeline::{Bin, Timeline};
 
 /// So many requests are kept one by one, from the first on.
 pub(crate) const KEPT: usize = 1_500;
+
+/// So many of those after them are kept, up to the last one.
+pub(crate) const LAST: usize = 120;
 
 /// So many pauses are kept, from the first on.
 pub(crate) const PAUSES: usize = 200;
@@ -68,6 +72,8 @@ pub(crate) struct Try {
 pub(crate) struct Records {
     /// The first of them to end.
     pub(crate) kept: Vec<Kept>,
+    /// The last ones, if there are more.
+    pub(crate) last: VecDeque<Kept>,
     pub(crate) timeline: Timeline,
     pub(crate) grants: Grants,
     pub(crate) failures: Failures,
@@ -125,6 +131,7 @@ impl Records {
     pub(crate) fn new(limits: &Limits) -> Records {
         Records {
             kept: Vec::new(),
+            last: VecDeque::new(),
             timeline: Timeline::new(),
             grants: Grants::new(limits),
             failures: Failures::default(),
@@ -173,9 +180,15 @@ impl Records {
                 self.pauses.push(Paused { from: ended, until, told_by, id: printable(id) });
             }
         }
+        let kept = Kept { id: printable(id), request };
         if self.kept.len() < KEPT {
-            self.kept.push(Kept { id: printable(id), request });
+            self.kept.push(kept);
+            return;
         }
+        if self.last.len() == LAST {
+            self.last.pop_front();
+        }
+        self.last.push_back(kept);
     }
 
     /// No more will come.
@@ -204,5 +217,44 @@ impl Records {
                 self.failures.add(kind, &printable(id), request.next != Next::Nothing);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(millis: u64) -> Request {
+        Request {
+            lane: 0,
+            attempt: 1,
+            began: Duration::from_millis(millis),
+            granted: Duration::from_millis(millis),
+            lengths: [0, 0, 0, 1, 0].map(Duration::from_millis),
+            status: Some(429),
+            body_bytes: 0,
+            is_kept_alive: true,
+            came: Came::Failed("status 429".to_owned()),
+            pause: Some(Pause {
+                until: Duration::from_millis(millis + 1),
+                told_by: "retry-after: 1".to_owned(),
+            }),
+            next: Next::Retry,
+        }
+    }
+
+    #[test]
+    fn it_does_not_grow_with_the_number_of_requests() {
+        let mut records = Records::new(&Limits::new([]));
+        for millis in 0..10_000 {
+            let attempt = u32::try_from(millis).unwrap();
+            records.add(&millis.to_string(), Request { attempt, ..request(millis) });
+        }
+        records.finish();
+        assert_eq!((records.kept.len(), records.last.len(), records.pauses.len()), (KEPT, LAST, PAUSES));
+        assert_eq!((records.requests, records.pause_count, records.tries.len()), (10_000, 10_000, TRIES));
+        assert_eq!((records.kept[0].id.as_str(), records.last[LAST - 1].id.as_str()), ("0", "9999"));
+        assert!(!records.are_all_kept() && records.failures.count() == 10_000);
+        assert_eq!(records.end, Duration::from_secs(10));
     }
 }

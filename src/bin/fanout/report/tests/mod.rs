@@ -211,7 +211,7 @@ fn every_chart_has_a_title_and_a_description() {
     let charts: Vec<_> =
         document.descendants().filter(|node| node.attribute("role") == Some("img")).collect();
     let names: Vec<_> = charts.iter().filter_map(|chart| chart.attribute("id")).collect();
-    assert_eq!(names, ["grants", "window-0", "density", "rate", "lanes", "latencies"]);
+    assert_eq!(names, ["grants", "window-0", "density", "rate", "lanes", "last-lanes", "latencies"]);
     for chart in charts {
         let labels = chart.attribute("aria-labelledby").unwrap();
         for id in labels.split(' ') {

@@ -98,9 +98,9 @@ impl Sample {
                 retries += 1;
                 let wait = simulation.chance.next() % ((400 * MILLI) << attempt.min(6));
                 again.push(Reverse((ended + wait, id, attempt + 1)));
-            } else if request.came != Came::Good {
+            } else if let Came::Failed(kind) = &request.came {
                 failed += 1;
-                records.failures.lose(id.to_string(), "the server answered 503".to_owned());
+                records.failures.lose(id.to_string(), format!("{kind}, after {attempt} tries"));
             }
             records.add(&id.to_string(), request);
             free.push(Reverse((ended, worker)));
