@@ -267,7 +267,8 @@ fn where_it_cannot_be_written_nothing_is_sent() {
     assert_eq!(errors.code(2).errors(), [why]);
     let mut piped = get_command(["--report", ids.shown(), &api.url]);
     piped.stdin(fs::File::open(&ids.0).unwrap());
-    let why = format!("--report {path}: is the file that the ids come from (write to another file)");
+    let why =
+        format!("--report {path}: is the file that the ids come from, standard input (use another one)");
     assert_eq!(Running::start(&mut piped).done().code(2).errors(), [why]);
     assert_eq!(api.ids_so_far(), [] as [&str; 0]);
     assert_eq!(ids.text(), "1\n");
