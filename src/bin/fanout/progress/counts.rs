@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// An input that has brought nothing for so long is silent, and not just slower than the requests.
-const SILENT: Duration = Duration::from_millis(300);
+/// An input that has brought nothing for so long is silent: a read of what is there takes less.
+const SILENT: Duration = Duration::from_millis(50);
 
 /// A run at some moment.
 #[derive(Clone, Copy, Debug, Default)]
@@ -83,9 +83,9 @@ mod tests {
             (Counts { in_flight: 2, waiting: 6, ..busy }, Some(Wait::Quota)),
             (Counts { waiting: 1, is_output_full: true, ..busy }, Some(Wait::Reader)),
             (Counts { paused: Some(pause), is_output_full: true, ..busy }, Some(Wait::Pause(pause))),
-            (silent(299), Some(Wait::Answers)),
-            (silent(300), Some(Wait::Input)),
-            (Counts { waiting: 1, ..silent(300) }, Some(Wait::Quota)),
+            (silent(49), Some(Wait::Answers)),
+            (silent(50), Some(Wait::Input)),
+            (Counts { waiting: 1, ..silent(50) }, Some(Wait::Quota)),
             (Counts { in_flight: 1, to_retry: 2, ..Counts::default() }, Some(Wait::Answers)),
             (Counts { to_retry: 2, ..Counts::default() }, Some(Wait::Retry)),
         ];

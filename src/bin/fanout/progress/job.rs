@@ -1,16 +1,20 @@
-//! A job of a shell, which may be stopped (Ctrl-Z), and go on in front (`fg`) or in the background (`bg`).
+//! A job of a shell, which may be stopped (Ctrl-Z), and go on in front (`fg`) or in the background (`bg`), or may share
+//! its terminal with a pager.
 
 use std::io;
 
 use crate::screen::Screen;
 
-/// Whether the terminal of standard error is ours to draw on. Where there is no such thing as a job, it is.
+/// Whether the terminal of standard error is ours to draw on: no other job has it, nor a pager behind our own pipe
+/// (`| less`), which has every key brought to it at once and the whole screen to itself. Where there is no such thing
+/// as a job, it is.
 #[cfg(unix)]
 pub(crate) fn is_in_front() -> bool {
-    match rustix::termios::tcgetpgrp(io::stderr()) {
-        Ok(group) => group == rustix::process::getpgrp(),
-        Err(_) => true,
-    }
+    use rustix::process::getpgrp;
+    use rustix::termios::{LocalModes, tcgetattr, tcgetpgrp};
+
+    let is_ours = tcgetpgrp(io::stderr()).map_or(true, |group| group == getpgrp());
+    is_ours && tcgetattr(io::stderr()).map_or(true, |modes| modes.local_modes.contains(LocalModes::ICANON))
 }
 
 #[cfg(not(unix))]

@@ -22,6 +22,7 @@ pub(crate) struct Pace {
     looked: Instant,
     /// How long it has been running without the pauses.
     active: Duration,
+    pauses: Pauses,
     recent: Window,
     lasting: Window,
 }
@@ -36,6 +37,7 @@ impl Pace {
             started,
             looked: started,
             active: Duration::ZERO,
+            pauses: Pauses::default(),
             recent: Window::new(few.clamp(RECENT, MOST_RECENT)),
             lasting: Window::new(LASTING),
         }
@@ -43,9 +45,14 @@ impl Pace {
 
     /// Takes note of what is so `now`.
     pub(crate) fn look(&mut self, counts: &Counts, now: Instant) {
-        if counts.paused.is_none() {
-            self.active += now.saturating_duration_since(self.looked);
-            self.lasting.add(self.active, counts.done);
+        let passed = now.saturating_duration_since(self.looked);
+        match counts.paused {
+            Some(_) => self.pauses.lasts(passed),
+            None => {
+                self.pauses.is_over();
+                self.active += passed;
+                self.lasting.add(self.active, counts.done);
+            }
         }
         self.looked = now;
         self.recent.add(now.saturating_duration_since(self.started), counts.requests);
@@ -57,14 +64,12 @@ impl Pace {
     }
 
     /// How long the rest will take, if that can be known: what is left of a pause, and then at the pace of the last
-    /// minute, but never less than the limits allow, which a burst outruns for a while only. Rounded up to seconds.
+    /// minute, with as many more pauses as there were; but never less than the limits allow, which a burst outruns for
+    /// a while only. Rounded up to seconds.
     pub(crate) fn left(&self, counts: &Counts) -> Option<Duration> {
         let total = self.total?;
         let left = total.checked_sub(counts.done).filter(|left| *left > 0)?;
-        if counts.is_output_full {
-            return None; // whoever reads it knows
-        }
-        let per_second = self.lasting.per_second();
+        let per_second = self.lasting.per_second() * self.pauses.share_without(self.active);
         let kept_up = (per_second > 0.0).then(|| Duration::try_from_secs_f64(left as f64 / per_second));
         let least = self.least(total, left.saturating_sub(counts.in_flight as u64))?;
         // What does not fit is not worth showing.
@@ -80,6 +85,36 @@ impl Pace {
         let elapsed = self.looked.saturating_duration_since(self.started);
         let from_the_start = self.limits.least_time(total.into())?.saturating_sub(elapsed);
         Some(self.limits.least_time(ungranted.into())?.max(from_the_start))
+    }
+}
+
+/// The pauses that a server has asked for.
+#[derive(Default)]
+struct Pauses {
+    under_way: Duration,
+    count: u32,
+    over: Duration,
+}
+
+impl Pauses {
+    fn lasts(&mut self, passed: Duration) {
+        self.under_way += passed;
+    }
+
+    fn is_over(&mut self) {
+        if self.under_way > Duration::ZERO {
+            self.count += 1;
+            self.over += std::mem::take(&mut self.under_way);
+        }
+    }
+
+    /// The share of the time in which there was none, from 0 to 1, besides so much time without. One pause may remain
+    /// the only one; after two there will be more.
+    fn share_without(&self, active: Duration) -> f64 {
+        match self.count {
+            0 | 1 => 1.0,
+            _ => active.as_secs_f64() / (active + self.over).as_secs_f64(),
+        }
     }
 }
 
@@ -194,14 +229,27 @@ mod tests {
     }
 
     #[test]
-    fn nobody_knows_how_long_a_reader_takes_or_how_many_will_come() {
+    fn pauses_that_come_again_and_again_will_go_on_to_do_so() {
         let start = Instant::now();
-        let counts = Counts { done: 20, is_output_full: true, ..Counts::default() };
-        for (total, counts) in [(Some(60), counts), (None, Counts { is_output_full: false, ..counts })] {
-            let mut pace = Pace::new(total, tenth(), start);
-            pace.look(&counts, start + Duration::from_secs(2));
-            assert_eq!(pace.left(&counts), None);
-        }
+        let mut pace = Pace::new(Some(60), Limits::new([]), start);
+        let mut left = |second: u64, done, is_paused: bool| {
+            let paused = is_paused.then_some(Duration::ZERO);
+            let counts = Counts { done, paused, ..Counts::default() };
+            pace.look(&counts, start + Duration::from_secs(second));
+            pace.left(&counts).map(|left| left.as_secs())
+        };
+        // A second of 10 ids, and then three of none.
+        assert_eq!([left(1, 10, false), left(4, 10, true), left(5, 20, false)], [Some(5), Some(5), Some(4)]);
+        assert_eq!([left(8, 20, true), left(9, 30, false)], [Some(4), Some(9)], "3 s and 6 s of pauses");
+    }
+
+    #[test]
+    fn nobody_knows_how_long_it_takes_if_nobody_knows_how_many_there_are() {
+        let start = Instant::now();
+        let counts = Counts { done: 20, ..Counts::default() };
+        let mut pace = Pace::new(None, tenth(), start);
+        pace.look(&counts, start + Duration::from_secs(2));
+        assert_eq!(pace.left(&counts), None);
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(crate) struct Extent {
 pub(crate) struct View {
     extent: Extent,
     pace: Pace,
-    /// When it last waited for the quota, or for the server.
+    /// When it last waited for the quota, for the server or for the input.
     held: Option<(Wait, Instant)>,
 }
 
@@ -68,12 +68,17 @@ impl View {
     fn look(&mut self, counts: &Counts, now: Instant) -> (String, Vec<String>) {
         self.pace.look(counts, now);
         let wait = self.wait(counts, now);
+        let left = match wait {
+            // How long they take, nobody knows.
+            Some(Wait::Reader | Wait::Answers) => None,
+            _ => self.pace.left(counts),
+        };
         let failed = format!("{} failed", counts.failed);
         let (failed, none_failed) =
             if counts.failed > 0 { (Some(failed), None) } else { (None, Some(failed)) };
         let of = self.extent.total.map_or(String::new(), |total| format!("/{total}"));
         let parts = [
-            self.pace.left(counts).map(|left| format!("{} left", duration::shown(left))),
+            left.map(|left| format!("{} left", duration::shown(left))),
             failed,
             wait.map(told),
             Some(rate(self.pace.per_second(), self.extent.limits.per_second())),
@@ -86,7 +91,7 @@ impl View {
 
     fn wait(&mut self, counts: &Counts, now: Instant) -> Option<Wait> {
         let wait = Wait::of(counts, self.extent.max_in_flight);
-        if let Some(wait @ (Wait::Quota | Wait::Slots)) = wait {
+        if let Some(wait @ (Wait::Quota | Wait::Slots | Wait::Input)) = wait {
             self.held = Some((wait, now));
         }
         match (wait, self.held) {
@@ -228,6 +233,18 @@ mod tests {
         let counts = Counts { done: 7, requests: 7, input_silent: silent, ..Counts::default() };
         let text = view.bar(&counts, 80, start + Duration::from_secs(2));
         assert_eq!(text, "7 done, waiting for input, 3.5/s, 0 of 8 in flight, 0 failed");
+    }
+
+    #[test]
+    fn no_time_is_promised_for_what_lies_with_others() {
+        let (mut view, start) = view(Some(60), tenth());
+        let reader = Counts { done: 59, is_output_full: true, ..Counts::default() };
+        let answers = Counts { done: 59, in_flight: 1, ..Counts::default() };
+        for (counts, expected) in
+            [(reader, "59/60 waiting for reader"), (answers, "59/60 waiting for answers")]
+        {
+            assert_eq!(view.bar(&counts, 30, start + Duration::from_secs(6)), expected);
+        }
     }
 
     #[test]
