@@ -31,4 +31,6 @@ mod stops;
 mod summary;
 mod support;
 mod talk;
+#[cfg(unix)]
+mod terminal;
 mod usage;

@@ -1,0 +1,5 @@
+//! What people see of a run: the real binary on a real terminal, and a screen that shows what it wrote there.
+
+mod jobs;
+mod progress;
+mod screen;
