@@ -11,6 +11,7 @@ use fanout::{CancelToken, FanOutClient, Rate};
 use crate::cli::DemoArgs;
 use crate::exit::{Exit, UsageError};
 use crate::failure::Place;
+use crate::fill::{columns, filled};
 use crate::ids::{Ids, Ranges};
 use crate::outbox::{Outbox, UnderWay};
 use crate::picture::{fullest_window, picture};
@@ -95,13 +96,18 @@ fn shown(seen: &Seen, quota: Quota) -> String {
     let fullest = fullest_window(&seen.arrivals, quota);
     let was_kept = seen.refused == 0 && fullest <= f64::from(quota.burst) + 1.0;
     let verdict = if was_kept { "the quota was kept" } else { "the quota was NOT kept" };
-    format!(
-        "\nRequests that the server had seen (#), and the most that the quota admits by then (|):\n\n\
-         {picture}\n\
-         The server {seen}.\n\
-         As it counted, {verdict}: of a burst of {burst} (and one for the network), the fullest window took \
-         {fullest:.1}.\n",
-        picture = picture(&seen.arrivals, quota),
+    let columns = columns();
+    let (picture, each) = picture(&seen.arrivals, quota, columns);
+    let sign = if each > 1 { format!("# for each {each}") } else { "#".to_owned() };
+    let caption = format!(
+        "Requests that the server had seen ({sign}), and the most that the quota admits by then (|):"
+    );
+    let counted = format!(
+        "As it counted, {verdict}: of a burst of {burst} (and one for the network), the fullest window took \
+         {fullest:.1}.",
         burst = quota.burst,
-    )
+    );
+    let [caption, seen, counted] =
+        [caption, format!("The server {seen}."), counted].map(|text| filled(&text, columns));
+    format!("\n{caption}\n\n{picture}\n{seen}\n{counted}\n")
 }

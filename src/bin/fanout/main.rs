@@ -19,6 +19,7 @@ mod serve;
 
 mod beside;
 mod failure;
+mod fill;
 mod fullest;
 mod ids;
 mod ledger;
