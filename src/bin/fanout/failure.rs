@@ -60,8 +60,16 @@ impl Place {
 
     /// `GET http://localhost/7`, which is where redirects, if there were some, began.
     fn request(&self, id: &str) -> String {
+        format!("{} {}", self.method, self.url(id))
+    }
+
+    pub(crate) fn method(&self) -> &str {
+        self.method.as_str()
+    }
+
+    pub(crate) fn url(&self, id: &str) -> String {
         let id = shortened(&utf8_percent_encode(id, RESERVED).to_string());
-        format!("{} {}", self.method, self.url.replace("{id}", &id))
+        self.url.replace("{id}", &id)
     }
 
     /// `id 7: the server answered 500 Internal Server Error (GET http://localhost/7; …)`, on one line that is not too

@@ -2,18 +2,27 @@
 //!
 //! Only our own lines may say more than `info`, whatever `RUST_LOG` says: what other crates print at `debug`
 //! and `trace` (ureq: paths, queries, headers) may hold secrets, and nobody here can vouch for it.
+//!
+//! The library logs no URLs, since it cannot know what is secret in them. At `debug`, a failed request is told with its
+//! method and its URL all the same, without userinfo and query: see [`Place`].
 
 use std::env;
 use std::io::{self, IsTerminal};
+use std::sync::OnceLock;
 
 use env_logger::{Builder, Logger, Target, WriteStyle};
+use log::kv::{self, Key, Source, Value, VisitSource};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::cli::TalkArgs;
+use crate::failure::Place;
 use crate::screen::Screen;
 
 /// The target of our own lines: library and tool have the same name.
 const OURS: &str = "fanout";
+
+/// Where requests go, once it is known.
+static PLACE: OnceLock<Place> = OnceLock::new();
 
 /// Starts the log. A flag says more than `RUST_LOG` about our own lines.
 pub(crate) fn start(talk: TalkArgs, screen: &Screen) {
@@ -29,6 +38,12 @@ pub(crate) fn start(talk: TalkArgs, screen: &Screen) {
     log::set_max_level(logger.filter());
     // It fails only where a logger has been set before.
     let _ = log::set_boxed_logger(Box::new(Capped(logger)));
+}
+
+/// From now on, failed requests are told with their URL.
+pub(crate) fn tell_urls(place: &Place) {
+    // Set only here and once, so that it cannot be set already.
+    let _ = PLACE.set(place.clone());
 }
 
 fn level(talk: TalkArgs) -> Option<LevelFilter> {
@@ -58,13 +73,43 @@ impl Log for Capped {
     }
 
     fn log(&self, record: &Record<'_>) {
-        if may_pass(record.metadata()) {
-            self.0.log(record);
+        if !may_pass(record.metadata()) {
+            return;
+        }
+        let is_debug = self.0.enabled(&Metadata::builder().target(OURS).level(Level::Debug).build());
+        match PLACE.get().filter(|_| is_debug).and_then(|place| Failed::of(record, place)) {
+            Some(failed) => self.0.log(&record.to_builder().key_values(&failed).build()),
+            None => self.0.log(record),
         }
     }
 
     fn flush(&self) {
         self.0.flush();
+    }
+}
+
+/// The fields of a failed request, and where it went.
+struct Failed<'a> {
+    fields: &'a dyn Source,
+    method: &'a str,
+    url: String,
+}
+
+impl<'a> Failed<'a> {
+    /// Nothing for what is no failed request: these alone have a `kind`.
+    fn of(record: &'a Record<'a>, place: &'a Place) -> Option<Failed<'a>> {
+        let fields = record.key_values();
+        fields.get(Key::from_str("kind")).filter(|_| record.target() == OURS)?;
+        let id = fields.get(Key::from_str("user_id"))?.to_string();
+        Some(Failed { fields, method: place.method(), url: place.url(&id) })
+    }
+}
+
+impl Source for Failed<'_> {
+    fn visit<'kvs>(&'kvs self, visitor: &mut dyn VisitSource<'kvs>) -> Result<(), kv::Error> {
+        self.fields.visit(visitor)?;
+        visitor.visit_pair(Key::from_str("method"), Value::from(self.method))?;
+        visitor.visit_pair(Key::from_str("url"), Value::from(self.url.as_str()))
     }
 }
 

@@ -27,6 +27,20 @@ fn at_info_there_is_a_line_for_each_request() {
 }
 
 #[test]
+fn at_debug_a_failed_request_is_told_with_its_url_and_without_what_may_be_secret() {
+    let api = Api::answering(|id| (if id == "8" { 503 } else { 200 }, Vec::new()));
+    let url = api.url.replace("http://", "http://user:topsecret@") + "?key=topsecret";
+    let args = ["--ids", "7-8", "--retries", "1", "--keep-going", &url];
+    let told = format!(" method=GET url={}", api.url.replace("{id}", "8"));
+    let done = get(["-vv"].iter().chain(&args));
+    let failed: Vec<_> = done.stderr.lines().filter(|line| line.contains("request failed")).collect();
+    assert_eq!(failed.len(), 2, "{failed:#?}");
+    assert!(failed.iter().all(|line| line.contains(" user_id=8 ") && line.ends_with(&told)), "{failed:#?}");
+    assert_eq!(done.stderr.matches("url=").count(), 2, "{}", done.stderr);
+    assert!(!get(["-v"].iter().chain(&args)).stderr.contains("url="), "at info as ever");
+}
+
+#[test]
 fn secrets_are_in_no_line_whatever_the_log_level() {
     let api = Api::answering(|id| if id == "8" { (500, Vec::new()) } else { (200, Vec::new()) });
     let url = api.url.replace("http://", "http://user:topsecret@");
