@@ -49,12 +49,8 @@ impl Place {
         self
     }
 
-    pub(crate) fn method(&self) -> &Method {
-        &self.method
-    }
-
     /// `http://localhost/{id}`
-    pub(crate) fn url(&self) -> &str {
+    pub(crate) fn template(&self) -> &str {
         &self.url
     }
 

@@ -15,7 +15,7 @@ const SHOWN: usize = 200;
 pub(super) fn about(args: &GetArgs, limits: &Limits, place: &Place, max_in_flight: usize) -> About {
     About {
         method: place.method().to_string(),
-        url: place.url().to_owned(),
+        url: place.template().to_owned(),
         begun: begun(),
         max_in_flight,
         settings: settings(args, limits),
