@@ -123,9 +123,9 @@ Exit codes:
   1  a request failed, the output could not be written, or the deadline passed
   2  the command line cannot be carried out; nothing was sent
 
-  SIGINT and SIGTERM stop the run at once; then it ends by that signal (130 and
-  143 in a shell). What nobody reads of its standard output and standard error
-  within 250 ms is lost. A second one ends it on the spot."
+  SIGINT, SIGTERM and SIGHUP stop the run at once; then it ends by that signal
+  (130, 143 and 129 in a shell). What nobody reads of its standard output and
+  standard error within 250 ms is lost. A second one ends it on the spot."
 )]
 pub(crate) struct GetArgs {
     /// Fetch this URL for each id, which {id} stands for

@@ -199,7 +199,9 @@ pub(crate) fn refuse_what_cannot_be_met(
     limits: &Limits,
 ) -> Result<(), UsageError> {
     let least = match limits.least_time(total) {
-        Some(least) if least <= deadline => return Ok(()),
+        Some(least) if least < deadline => return Ok(()),
+        // The last one would go out when it is over.
+        Some(least) if least == deadline => format!("more than {}", duration::shown(least)),
         Some(least) => format!("at least {}", duration::shown(least)),
         None => "more than 584 years".to_owned(),
     };

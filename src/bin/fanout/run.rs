@@ -90,6 +90,7 @@ impl Run {
         let tally = Arc::new(Tally::default());
         let broken_input = Arc::new(OnceLock::new());
         let silence = ids.silence();
+        let input = ids.file().map(|(_, name)| name.to_owned());
         let (total, there_already, duplicates) =
             (ids.total, ids.there_already.clone(), ids.duplicates.clone());
         let (ids, feeder) = ids.feed(max_in_flight, outbox.clone(), ledger.clone(), {
@@ -141,6 +142,15 @@ impl Run {
         let elapsed = started.elapsed();
         let wire = wire.at_the_end(Instant::now());
         progress.stop();
+        let settled = tally.fetched.load(Ordering::Relaxed) + tally.failed.load(Ordering::Relaxed);
+        let changed = total.filter(|total| result.is_ok() && *total != u128::from(settled));
+        if let Some((total, input)) = changed.zip(input) {
+            // Not set again if the input was broken in another way.
+            let _ = broken_input.set(format!(
+                "--input {input}: held {total} ids when they were counted, and {settled} when they were fetched: it \
+                 was changed meanwhile (run again)"
+            ));
+        }
         let failure = match &result {
             Err(error) if error.kind() != ErrorKind::Cancelled => Some(place.told(error)),
             _ => broken_input.get().cloned(),

@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM: the first stops the run, the second ends the process on the spot. A signal that was
+//! SIGINT, SIGTERM and SIGHUP: the first stops the run, the second ends the process on the spot. A signal that was
 //! ignored when the process began (`nohup`, a job in the background of a script) stays ignored: whoever
 //! started it wants it so.
 
@@ -11,6 +11,11 @@ use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 /// write down what is left of a long input; this is for what nobody can interrupt, such as a disk that hangs.
 #[cfg(unix)]
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(3);
+
+/// The same signal once more within so long is the same one: `timeout` passes on the Ctrl-C that the terminal has sent
+/// to both already.
+#[cfg(unix)]
+const ECHO: std::time::Duration = std::time::Duration::from_millis(250);
 
 /// Which signal has come, if one has.
 #[derive(Clone, Default)]
@@ -52,12 +57,13 @@ impl Caught {
 #[cfg(unix)]
 pub(crate) fn listen(stop: impl FnOnce() + Send + 'static) -> io::Result<Caught> {
     use std::thread;
+    use std::time::Instant;
 
-    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     use signal_hook::low_level::emulate_default_handler;
 
     let caught = Caught::default();
-    let mut wanted = vec![SIGINT, SIGTERM];
+    let mut wanted = vec![SIGHUP, SIGINT, SIGTERM];
     wanted.retain(|signal| !is_ignored(*signal));
     if wanted.is_empty() {
         return Ok(caught);
@@ -67,6 +73,7 @@ pub(crate) fn listen(stop: impl FnOnce() + Send + 'static) -> io::Result<Caught>
     let listener = move || {
         let mut arrivals = signals.forever();
         let Some(signal) = arrivals.next() else { return };
+        let came_at = Instant::now();
         // ORDERING: whoever finds the run stopped finds the signal, too.
         first.0.signal.store(signal, Ordering::Release);
         // If no thread can be had, nothing is lost but this last resort.
@@ -76,7 +83,7 @@ pub(crate) fn listen(stop: impl FnOnce() + Send + 'static) -> io::Result<Caught>
         });
         drop(last_resort);
         stop();
-        if let Some(second) = arrivals.next() {
+        if let Some(second) = arrivals.find(|next| *next != signal || came_at.elapsed() > ECHO) {
             // It fails only for a signal that it does not know.
             let _ = emulate_default_handler(second);
         }

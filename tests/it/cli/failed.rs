@@ -383,6 +383,40 @@ fn a_long_rest_is_written_to_its_end_after_a_signal() {
     alone(&file);
 }
 
+/// As a terminal and `timeout` send it, which passes on what the terminal has sent to both.
+#[cfg(unix)]
+#[test]
+fn the_same_signal_at_once_again_is_the_same_one() {
+    let (api, file) = (Api::new(), TempPath::with("failed-echo", "old\n"));
+    let input = TempPath::with("failed-echo-ids", format!("{HANG}\n") + &lines(&ids(200_000, None)));
+    let args = ["--input", input.shown(), "--timeout", "1h", "--rate", "none", "--max-in-flight", "1"];
+    let more = ["--failed", file.shown(), &api.url];
+    let running = Running::start(&mut get_command(args.iter().chain(&more)));
+    assert_eq!(api.id(), HANG);
+    running.kill(&["INT", "INT"]);
+    let done = running.done();
+    assert_eq!(done.status.signal(), Some(2), "{done:#?}");
+    assert_eq!(file.text(), input.text());
+    alone(&file);
+}
+
+/// It was counted, and so it is noticed: a run that fetched all that was left of it did not fetch all.
+#[test]
+fn an_input_that_shrinks_meanwhile_is_an_error() {
+    let input = TempPath::with("failed-shrinks", lines(&ids(5_000, None)));
+    let path = input.0.clone();
+    let api = Api::answering(move |_| {
+        std::fs::File::create(&path).unwrap();
+        (200, Vec::new())
+    });
+    let file = TempPath::new("failed-shrunk");
+    let args = ["--rate", "none", "--max-in-flight", "1", "--failed", file.shown(), &api.url];
+    let done = get(["--input", input.shown()].iter().chain(&args));
+    let error = format!("--input {}: held 5000 ids when they were counted, and ", input.shown());
+    assert!(done.code(1).errors()[0].starts_with(&error), "{}", done.stderr);
+    assert!(done.stderr.contains("the input was changed"), "{}", done.stderr);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_second_signal_leaves_the_file_as_it_was() {

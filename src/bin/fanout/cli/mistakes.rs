@@ -15,7 +15,10 @@ const ELSEWHERE: [(&str, &str); 26] = [
     ("--file", "--input"),
     ("--follow", "redirects are followed: --max-redirects"),
     ("--force", "--overwrite"),
-    ("--insecure", "certificates are always checked: name the server's own with --cacert"),
+    (
+        "--insecure",
+        "certificates are always checked: name that of the CA that made the server's with --cacert",
+    ),
     ("--jobs", "--max-in-flight"),
     ("--json", "--data, and -H 'Content-Type: application/json'"),
     ("--limit", "--at-most"),
@@ -33,7 +36,7 @@ const ELSEWHERE: [(&str, &str); 26] = [
     ("-L", "redirects are followed: --max-redirects"),
     ("-P", "--max-in-flight"),
     ("-j", "--max-in-flight"),
-    ("-k", "certificates are always checked: name the server's own with --cacert"),
+    ("-k", "certificates are always checked: name that of the CA that made the server's with --cacert"),
 ];
 
 /// Commands that somebody may look for.
@@ -94,8 +97,12 @@ fn told(error: &Error) -> String {
 }
 
 fn unknown(error: &Error, arg: &str) -> String {
-    // A URL may hold a password.
-    let shown = if arg.contains("://") { "a URL".to_owned() } else { arg.escape_debug().to_string() };
+    // A URL may hold a password, and a header whose -H was forgotten a key.
+    let shown = match () {
+        () if arg.contains("://") => "a URL".to_owned(),
+        () if arg.contains(':') && !arg.starts_with('-') => "a header without -H".to_owned(),
+        () => arg.escape_debug().to_string(),
+    };
     let is_get = is_about(error, "fanout get");
     match arg.starts_with('-') {
         true => format!("{shown}: {}", unknown_option(error, arg, is_get)),

@@ -7,7 +7,7 @@ const MAX_WAIT: &str = "--max-wait sets how long";
 const TRY_AGAIN: &str = "--retries would try it again";
 
 /// What would not be over by the next try.
-const LASTING: [&str; 2] = ["shaking hands (TLS)", "Too many open files"];
+const LASTING: [&str; 3] = ["shaking hands (TLS)", "Too many open files", "for a tunnel to"];
 
 /// What is known of the requests.
 #[derive(Clone, Copy, Debug, Default)]
@@ -75,6 +75,8 @@ fn about(kind: ErrorKind, status: Option<u16>, text: &str, has_credentials: bool
             Some("--max-redirects sets how many")
         }
         ErrorKind::Thread => Some("use a lower --max-in-flight, or raise ulimit -u"),
+        // A limit, and no matter of credentials.
+        ErrorKind::Status if status == Some(403) && text.contains(" asks for a pause of ") => None,
         ErrorKind::Status => about_status(status?, has_credentials),
         _ => None,
     })
