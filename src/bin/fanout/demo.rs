@@ -10,7 +10,7 @@ use fanout::{CancelToken, FanOutClient, Rate};
 
 use crate::cli::DemoArgs;
 use crate::exit::{Exit, UsageError};
-use crate::failure::Place;
+use crate::failure::Endpoint;
 use crate::fill::{columns, filled};
 use crate::ids::{Ids, Ranges};
 use crate::outbox::{Outbox, UnderWay};
@@ -59,7 +59,7 @@ pub(crate) fn demo(args: &DemoArgs, screen: &Screen) -> Result<Exit, UsageError>
         limits: quota.into(),
         max_in_flight: MAX_IN_FLIGHT,
         keep_going: false,
-        place: Place::of(&server.url(), Method::GET),
+        endpoint: Endpoint::of(&server.url(), Method::GET),
         progress: Style::choose(args.progress, false),
         ledger: None,
     };

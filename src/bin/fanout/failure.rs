@@ -9,13 +9,9 @@ mod hint;
 use std::error::Error as StdError;
 
 use fanout::http::Method;
-use fanout::{Error, ErrorKind};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use fanout::{Error, ErrorKind, encode};
 
 use hint::Asked;
-
-/// As in the library: everything but the unreserved characters of RFC 3986.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// So many characters of an id, or of a header of the server's, are shown.
 const SHOWN: usize = 64;
@@ -23,25 +19,25 @@ const SHOWN: usize = 64;
 /// What is asked for the ids, and where: the method, and the URL without what may be secret, its userinfo and its
 /// query.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub(crate) struct Endpoint {
     method: Method,
     url: String,
     asked: Asked,
 }
 
-impl Place {
+impl Endpoint {
     /// Of a URL that the library has taken.
-    pub(crate) fn of(url: &str, method: Method) -> Place {
+    pub(crate) fn of(url: &str, method: Method) -> Endpoint {
         let url = url.split(['?', '#']).next().unwrap_or_default();
         let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let host = authority.rsplit('@').next().unwrap_or_default();
         let asked = Asked { has_credentials: host != authority, is_repeatable: method.is_idempotent() };
-        Place { method, url: format!("{scheme}://{host}{path}"), asked }
+        Endpoint { method, url: format!("{scheme}://{host}{path}"), asked }
     }
 
     /// The same, where these names are among those of the requests' headers.
-    pub(crate) fn with_headers<'a>(mut self, names: impl Iterator<Item = &'a str>) -> Place {
+    pub(crate) fn with_headers<'a>(mut self, names: impl Iterator<Item = &'a str>) -> Endpoint {
         for name in names {
             self.asked.has_credentials |= name.eq_ignore_ascii_case("authorization");
             self.asked.is_repeatable |= name.eq_ignore_ascii_case("idempotency-key");
@@ -59,13 +55,14 @@ impl Place {
         format!("{} {}", self.method, self.url(id))
     }
 
+    /// `GET`
     pub(crate) fn method(&self) -> &str {
         self.method.as_str()
     }
 
+    /// `http://localhost/7`
     pub(crate) fn url(&self, id: &str) -> String {
-        let id = shortened(&utf8_percent_encode(id, RESERVED).to_string());
-        self.url.replace("{id}", &id)
+        self.url.replace("{id}", &shortened(&encode(id)))
     }
 
     /// `id 7: the server answered 500 Internal Server Error (GET http://localhost/7; …)`, on one line that is not too
@@ -138,14 +135,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_holds_no_secret() {
+    fn an_endpoint_holds_no_secret() {
         for (url, shown) in [
             ("http://h:8080/users/{id}/widgets", "http://h:8080/users/a%2Fb/widgets"),
             ("https://me:se@cret@h/{id}?token=secret#x", "https://h/a%2Fb"),
             ("https://h?id={id}", "https://h"),
             ("http://h/@me/{id}", "http://h/@me/a%2Fb"),
         ] {
-            assert_eq!(Place::of(url, Method::PUT).request("a/b"), format!("PUT {shown}"));
+            assert_eq!(Endpoint::of(url, Method::PUT).request("a/b"), format!("PUT {shown}"));
         }
     }
 

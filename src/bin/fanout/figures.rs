@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::beside::Beside;
 use crate::end::End;
-use crate::failure::Place;
+use crate::failure::Endpoint;
 use crate::ledger::Left;
 use crate::{signals, streams};
 
@@ -73,14 +73,14 @@ fn whole(mut file: Beside, line: &[u8], end: &End<'_>) -> io::Result<()> {
 }
 
 impl FirstFailure {
-    pub(crate) fn of(error: &Error, place: &Place) -> FirstFailure {
+    pub(crate) fn of(error: &Error, endpoint: &Endpoint) -> FirstFailure {
         FirstFailure(json!({
             "id": error.id(),
             "attempt": error.attempt(),
             "status": error.status().map(|status| status.as_u16()),
             "kind": format!("{:?}", error.kind()),
             "sent": error.sent().to_string(),
-            "error": place.cause(error),
+            "error": endpoint.cause(error),
         }))
     }
 }

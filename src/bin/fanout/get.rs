@@ -47,7 +47,7 @@ fn fetch(options: GetOptions, output: Output, screen: &Screen) -> io::Result<Exi
         limits: options.limits,
         max_in_flight: options.max_in_flight,
         keep_going: options.keep_going,
-        place: options.place,
+        endpoint: options.endpoint,
         progress,
         ledger: ledger.clone(),
     };
@@ -55,15 +55,15 @@ fn fetch(options: GetOptions, output: Output, screen: &Screen) -> io::Result<Exi
     if let Some(report) = &report {
         report.recorder.start();
     }
-    let (mut ended, feeder) = run.go(&cancel, &outbox, screen, |outcome, place| {
+    let (mut ended, feeder) = run.go(&cancel, &outbox, screen, |outcome, endpoint| {
         if let (Err(error), false) = (&outcome.result, form.lines) {
             // Where there are no records, this is all that is told of it.
-            screen.say(format_args!("error: {}", place.told(error)));
+            screen.say(format_args!("error: {}", endpoint.told(error)));
         }
         if let Some(report) = &report {
-            report.outcome(&outcome, place);
+            report.outcome(&outcome, endpoint);
         }
-        form.record(outcome, place)
+        form.record(outcome, endpoint)
     })?;
     if !form.lines {
         ended.first_told = None; // it was told when it came

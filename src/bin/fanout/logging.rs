@@ -4,7 +4,7 @@
 //! and `trace` (ureq: paths, queries, headers) may hold secrets, and nobody here can vouch for it.
 //!
 //! The library logs no URLs, since it cannot know what is secret in them. At `debug`, a failed request is told with its
-//! method and its URL all the same, without userinfo and query: see [`Place`].
+//! method and its URL all the same, without userinfo and query: see [`Endpoint`].
 
 use std::env;
 use std::io::{self, IsTerminal};
@@ -15,14 +15,14 @@ use log::kv::{self, Key, Source, Value, VisitSource};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::cli::TalkArgs;
-use crate::failure::Place;
+use crate::failure::Endpoint;
 use crate::screen::Screen;
 
 /// The target of our own lines: library and tool have the same name.
 const OURS: &str = "fanout";
 
 /// Where requests go, once it is known.
-static PLACE: OnceLock<Place> = OnceLock::new();
+static ENDPOINT: OnceLock<Endpoint> = OnceLock::new();
 
 /// Starts the log. A flag says more than `RUST_LOG` about our own lines.
 pub(crate) fn start(talk: TalkArgs, screen: &Screen) {
@@ -41,9 +41,9 @@ pub(crate) fn start(talk: TalkArgs, screen: &Screen) {
 }
 
 /// From now on, failed requests are told with their URL.
-pub(crate) fn tell_urls(place: &Place) {
+pub(crate) fn tell_urls(endpoint: &Endpoint) {
     // Set only here and once, so that it cannot be set already.
-    let _ = PLACE.set(place.clone());
+    let _ = ENDPOINT.set(endpoint.clone());
 }
 
 fn level(talk: TalkArgs) -> Option<LevelFilter> {
@@ -77,7 +77,7 @@ impl Log for Capped {
             return;
         }
         let is_debug = self.0.enabled(&Metadata::builder().target(OURS).level(Level::Debug).build());
-        match PLACE.get().filter(|_| is_debug).and_then(|place| Failed::of(record, place)) {
+        match ENDPOINT.get().filter(|_| is_debug).and_then(|endpoint| Failed::of(record, endpoint)) {
             Some(failed) => self.0.log(&record.to_builder().key_values(&failed).build()),
             None => self.0.log(record),
         }
@@ -97,11 +97,11 @@ struct Failed<'a> {
 
 impl<'a> Failed<'a> {
     /// Nothing for what is no failed request: these alone have a `kind`.
-    fn of(record: &'a Record<'a>, place: &'a Place) -> Option<Failed<'a>> {
+    fn of(record: &'a Record<'a>, endpoint: &'a Endpoint) -> Option<Failed<'a>> {
         let fields = record.key_values();
         fields.get(Key::from_str("kind")).filter(|_| record.target() == OURS)?;
         let id = fields.get(Key::from_str("user_id"))?.to_string();
-        Some(Failed { fields, method: place.method(), url: place.url(&id) })
+        Some(Failed { fields, method: endpoint.method(), url: endpoint.url(&id) })
     }
 }
 

@@ -68,7 +68,7 @@ fn carry_out(command: Command, screen: &Screen) -> Result<Exit, UsageError> {
             logging::start(args.talk, screen);
             let is_dry = args.dry_run;
             let (options, output) = GetOptions::check(*args)?;
-            logging::tell_urls(&options.place);
+            logging::tell_urls(&options.endpoint);
             if is_dry {
                 return plan::plan(options, &output, screen);
             }

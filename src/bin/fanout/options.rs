@@ -17,7 +17,7 @@ use fanout::{Exchange, FanOutClient, MAX_IN_FLIGHT};
 use crate::beside::{Beside, place_of};
 use crate::cli::{GetArgs, OutputArgs, ProgressWhen, TalkArgs};
 use crate::exit::UsageError;
-use crate::failure::Place;
+use crate::failure::Endpoint;
 use crate::figures::{Figures, Settings};
 use crate::ids::{Ids, Ranges};
 use crate::limits::Limits;
@@ -47,7 +47,7 @@ pub(crate) struct GetOptions {
     pub(crate) retries: bool,
     pub(crate) deadline: Option<Duration>,
     pub(crate) keep_going: bool,
-    pub(crate) place: Place,
+    pub(crate) endpoint: Endpoint,
     pub(crate) template: Template,
     pub(crate) bounds: Bounds,
     /// The file of --failed.
@@ -94,11 +94,11 @@ impl GetOptions {
         }
         let failed = beside::failed(&args.output, &ids)?;
         let figures = beside::figures(&args.output, &ids, failed.as_ref())?;
-        let place = Place::of(&args.url, method.clone()).with_headers(names(&args.requests.header));
+        let endpoint = Endpoint::of(&args.url, method.clone()).with_headers(names(&args.requests.header));
         let others = [failed.as_ref(), figures.as_ref().and_then(Figures::file)];
         let file = beside::report(&args, &ids, others.into_iter().flatten())?;
         let report = file.zip(recorder).map(|(file, recorder)| {
-            let about = report::about(&args, &limits, &place, max_in_flight);
+            let about = report::about(&args, &limits, &endpoint, max_in_flight);
             Report { file, about, recorder }
         });
         let options = GetOptions {
@@ -111,7 +111,7 @@ impl GetOptions {
             retries: retry.retries() > 0,
             deadline,
             keep_going: args.responses.keep_going,
-            place,
+            endpoint,
             again: again(&args, failed.as_ref()),
             settings: Settings {
                 max_in_flight,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use fanout::{CancelToken, Error, ErrorKind, FanOutClient, Outcome};
 
-use crate::failure::Place;
+use crate::failure::Endpoint;
 use crate::figures::FirstFailure;
 use crate::ids::{Feeder, Ids, Numbered, Silence, Trouble};
 use crate::ledger::Ledger;
@@ -28,7 +28,7 @@ pub(crate) struct Run {
     pub(crate) limits: Limits,
     pub(crate) max_in_flight: usize,
     pub(crate) keep_going: bool,
-    pub(crate) place: Place,
+    pub(crate) endpoint: Endpoint,
     pub(crate) progress: Style,
     /// Where it is kept account of the ids without success, if it is.
     pub(crate) ledger: Option<Arc<Ledger>>,
@@ -76,9 +76,9 @@ impl Run {
         cancel: &CancelToken,
         outbox: &Arc<Outbox>,
         screen: &Screen,
-        record: impl Fn(Outcome<Numbered>, &Place) -> Option<Record>,
+        record: impl Fn(Outcome<Numbered>, &Endpoint) -> Option<Record>,
     ) -> io::Result<(Ended, Feeder)> {
-        let Run { client, wire, ids, limits, max_in_flight, keep_going, place, progress, ledger } = self;
+        let Run { client, wire, ids, limits, max_in_flight, keep_going, endpoint, progress, ledger } = self;
         let caught = signals::listen({
             let (cancel, outbox, screen) = (cancel.clone(), outbox.clone(), screen.clone());
             move || {
@@ -125,13 +125,13 @@ impl Run {
         let result: Result<(), Error> = client.fetch_each_received(cancel, &ids, |outcome| {
             tally.count(&outcome);
             if let (Err(error), None) = (&outcome.result, &first_failure) {
-                first_failure = Some(FirstFailure::of(error, &place));
-                first_told = Some(place.told(error));
+                first_failure = Some(FirstFailure::of(error, &endpoint));
+                first_told = Some(endpoint.told(error));
             }
             let number = outcome.id.number;
             let account =
                 ledger.as_ref().map(|ledger| (ledger, outcome.id.id.clone(), outcome.result.is_ok()));
-            let record = record(outcome, &place);
+            let record = record(outcome, &endpoint);
             let has_record = record.is_some();
             outbox.settle(number, record);
             if let Some((ledger, id, is_success)) = account {
@@ -152,12 +152,12 @@ impl Run {
             ));
         }
         let failure = match &result {
-            Err(error) if error.kind() != ErrorKind::Cancelled => Some(place.told(error)),
+            Err(error) if error.kind() != ErrorKind::Cancelled => Some(endpoint.told(error)),
             _ => broken_input.get().cloned(),
         };
         let last = result.as_ref().err().filter(|error| is_failure(error));
         let ended = Ended {
-            first_failure: first_failure.or_else(|| last.map(|error| FirstFailure::of(error, &place))),
+            first_failure: first_failure.or_else(|| last.map(|error| FirstFailure::of(error, &endpoint))),
             first_told,
             result,
             failure,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::cli::GetArgs;
-use crate::failure::Place;
+use crate::failure::Endpoint;
 use crate::limits::Limits;
 use crate::report::About;
 use crate::values::request;
@@ -12,10 +12,10 @@ use crate::values::request;
 const SHOWN: usize = 200;
 
 /// What a report tells of a run before it begins.
-pub(super) fn about(args: &GetArgs, limits: &Limits, place: &Place, max_in_flight: usize) -> About {
+pub(super) fn about(args: &GetArgs, limits: &Limits, endpoint: &Endpoint, max_in_flight: usize) -> About {
     About {
-        method: place.method().to_string(),
-        url: place.template().to_owned(),
+        method: endpoint.method().to_string(),
+        url: endpoint.template().to_owned(),
         begun: begun(),
         max_in_flight,
         settings: settings(args, limits),

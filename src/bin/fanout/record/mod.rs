@@ -5,7 +5,7 @@ mod line;
 
 use fanout::Outcome;
 
-use crate::failure::Place;
+use crate::failure::Endpoint;
 use crate::ids::Numbered;
 use line::{About, Body};
 
@@ -50,14 +50,15 @@ impl Record {
 
 impl Form {
     /// The record of an outcome; nothing for a failure where there are no lines.
-    pub(crate) fn record(self, outcome: Outcome<Numbered>, place: &Place) -> Option<Record> {
+    pub(crate) fn record(self, outcome: Outcome<Numbered>, endpoint: &Endpoint) -> Option<Record> {
         let Outcome { id, attempt, result, times, .. } = outcome;
         let about = About { id: &id, attempt, latency: times.latency };
         let response = match result {
             Ok(response) => response,
             Err(error) => {
                 let status = error.status().map(|status| status.as_u16());
-                let line = || line::failure(about, status, &error.sent().to_string(), &place.cause(&error));
+                let line =
+                    || line::failure(about, status, &error.sent().to_string(), &endpoint.cause(&error));
                 return self.lines.then(|| Record { line: line(), file: None });
             }
         };

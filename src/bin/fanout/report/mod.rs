@@ -31,7 +31,7 @@ use std::sync::Arc;
 use fanout::Outcome;
 
 use crate::beside::Beside;
-use crate::failure::Place;
+use crate::failure::Endpoint;
 use crate::ids::Numbered;
 use crate::run::Ended;
 use crate::signals;
@@ -48,9 +48,9 @@ pub(crate) struct Report {
 
 impl Report {
     /// What its requests do not tell: why an id failed for good.
-    pub(crate) fn outcome(&self, outcome: &Outcome<Numbered>, place: &Place) {
+    pub(crate) fn outcome(&self, outcome: &Outcome<Numbered>, endpoint: &Endpoint) {
         if let Err(error) = &outcome.result {
-            self.recorder.lose(&outcome.id, place.cause(error));
+            self.recorder.lose(&outcome.id, endpoint.cause(error));
         }
     }
 
