@@ -4,6 +4,7 @@
 //! what most often turns out to be wrong with one. On standard error, where it is told once, there is also a hint to
 //! what can be done about it.
 
+mod first;
 mod hint;
 
 use std::error::Error as StdError;
@@ -12,6 +13,8 @@ use fanout::http::Method;
 use fanout::{Error, ErrorKind, encode};
 
 use hint::Asked;
+
+pub(crate) use first::FirstFailure;
 
 /// So many characters of an id, or of a header of the server's, are shown.
 const SHOWN: usize = 64;

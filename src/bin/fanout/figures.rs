@@ -4,13 +4,13 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use fanout::{Error, Limit};
+use fanout::Limit;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::beside::Beside;
 use crate::end::End;
-use crate::failure::Endpoint;
+use crate::failure::FirstFailure;
 use crate::ledger::Left;
 use crate::{signals, streams};
 
@@ -30,10 +30,6 @@ pub(crate) struct Settings {
     /// The file of the records, if it is not standard output.
     pub(crate) output: Option<String>,
 }
-
-/// The first failure of a run, whether it ended it or not.
-#[derive(Clone, Debug)]
-pub(crate) struct FirstFailure(Value);
 
 impl Figures {
     pub(crate) fn to_file(file: Beside) -> Figures {
@@ -72,19 +68,6 @@ fn whole(mut file: Beside, line: &[u8], end: &End<'_>) -> io::Result<()> {
     file.keep(end.ended.caught.signal().is_none())
 }
 
-impl FirstFailure {
-    pub(crate) fn of(error: &Error, endpoint: &Endpoint) -> FirstFailure {
-        FirstFailure(json!({
-            "id": error.id(),
-            "attempt": error.attempt(),
-            "status": error.status().map(|status| status.as_u16()),
-            "kind": format!("{:?}", error.kind()),
-            "sent": error.sent().to_string(),
-            "error": endpoint.cause(error),
-        }))
-    }
-}
-
 fn figures(end: &End<'_>, settings: &Settings) -> Value {
     let (ended, reason) = (end.ended, end.reason());
     json!({
@@ -100,11 +83,22 @@ fn figures(end: &End<'_>, settings: &Settings) -> Value {
             "signal": ended.caught.signal().map(signals::name),
             "reason": reason.name(),
         },
-        "first_failure": ended.first_failure.as_ref().map(|FirstFailure(failure)| failure),
+        "first_failure": ended.first_failure.as_ref().map(first_failure),
         "limits": ended.limits.iter().map(limit).collect::<Vec<_>>(),
         "max_in_flight": settings.max_in_flight,
         "output": settings.output,
         "failed": end.left.map(failed),
+    })
+}
+
+fn first_failure(failure: &FirstFailure) -> Value {
+    json!({
+        "id": failure.id,
+        "attempt": failure.attempt,
+        "status": failure.status,
+        "kind": format!("{:?}", failure.kind),
+        "sent": failure.sent.to_string(),
+        "error": failure.cause,
     })
 }
 

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use fanout::{CancelToken, Error, ErrorKind, FanOutClient, Outcome};
 
-use crate::failure::Endpoint;
-use crate::figures::FirstFailure;
+use crate::failure::{Endpoint, FirstFailure};
 use crate::ids::{Feeder, Ids, Numbered, Silence, Trouble};
 use crate::ledger::Ledger;
 use crate::limits::Limits;
