@@ -9,6 +9,7 @@ use fanout::http::Method;
 use fanout::{CancelToken, FanOutClient, Rate};
 
 use crate::cli::DemoArgs;
+use crate::end::summary;
 use crate::exit::{Exit, UsageError};
 use crate::failure::Endpoint;
 use crate::fill::{columns, filled};
@@ -21,7 +22,6 @@ use crate::run::{Ended, Run};
 use crate::screen::Screen;
 use crate::serve::{Seen, Server, Settings};
 use crate::streams;
-use crate::summary::summary;
 use crate::wire::Wire;
 
 const IDS: &str = "1-60";

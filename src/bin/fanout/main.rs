@@ -37,12 +37,10 @@ mod template;
 
 mod end;
 mod exit;
-mod figures;
 mod logging;
 mod progress;
 mod screen;
 mod signals;
-mod summary;
 mod wire;
 
 use std::process::ExitCode;

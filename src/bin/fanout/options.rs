@@ -16,9 +16,9 @@ use fanout::{Exchange, FanOutClient, MAX_IN_FLIGHT};
 
 use crate::beside::{Beside, place_of};
 use crate::cli::{GetArgs, OutputArgs, ProgressWhen, TalkArgs};
+use crate::end::{Again, Figures, Settings};
 use crate::exit::UsageError;
 use crate::failure::Endpoint;
-use crate::figures::{Figures, Settings};
 use crate::ids::{Ids, Ranges};
 use crate::limits::Limits;
 use crate::output::Opening;
@@ -26,7 +26,6 @@ use crate::quota::Quota;
 use crate::report::{Recorder, Report};
 use crate::resume::Fetched;
 use crate::streams::{self, FileId};
-use crate::summary::Again;
 use crate::template::Template;
 use crate::values::{duration, rate, whole};
 use crate::wire::Wire;

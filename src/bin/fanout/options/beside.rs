@@ -7,8 +7,8 @@ use std::path::Path;
 
 use crate::beside::{Beside, place_of};
 use crate::cli::{GetArgs, OutputArgs};
+use crate::end::Figures;
 use crate::exit::UsageError;
-use crate::figures::Figures;
 use crate::ids::Ids;
 use crate::streams::{FileId, file_of_standard_output};
 

@@ -1,4 +1,7 @@
-//! The end of a `fanout get`: why it came, and what is told of it.
+//! The end of a run: why it came, and what is told of it, to people (`summary`) and to machines (`figures`).
+
+mod figures;
+mod summary;
 
 use fanout::{ErrorKind, GaveUp};
 
@@ -7,7 +10,10 @@ use crate::ledger::Left;
 use crate::outbox::Delivery;
 use crate::run::Ended;
 use crate::screen::Screen;
-use crate::summary::{Again, summary, what_is_left};
+use summary::what_is_left;
+
+pub(crate) use figures::{Figures, Settings};
+pub(crate) use summary::{Again, summary};
 
 /// What became of the requests, of their records, and of the rest.
 pub(crate) struct End<'a> {

@@ -9,10 +9,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::beside::Beside;
-use crate::end::End;
 use crate::failure::FirstFailure;
 use crate::ledger::Left;
 use crate::{signals, streams};
+
+use super::End;
 
 /// Where the figures go.
 #[derive(Debug)]
