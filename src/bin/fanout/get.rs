@@ -80,7 +80,7 @@ fn fetch(options: GetOptions, output: Output, screen: &Screen) -> io::Result<Exi
         Err(_) => Patience::WhileReading,
     };
     let delivery = outbox.finish(patience);
-    let mut left = ledger.map(|ledger| ledger.close(feeder, delivery.unwritten, &ended.caught));
+    let mut left = ledger.map(|ledger| ledger.close(feeder.walk(), delivery.unwritten, &ended.caught));
     if let Some(left) = left.as_mut().filter(|_| ended.is_input_broken) {
         left.unreadable.get_or_insert_with(|| "the input was changed, or could not be read on".to_owned());
     }

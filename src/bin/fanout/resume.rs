@@ -1,65 +1,23 @@
-//! What an earlier run has fetched: `--resume` reads it out of that run's output, in one pass, and keeps a fingerprint
-//! of each id.
+//! What an earlier run has fetched: `--resume` reads it out of that run's output, in one pass.
 //!
 //! The writer appends records whole, each with its newline at its end. So what stands behind the last newline is what a
 //! crash has left of a record, and goes. Everything before it must be records: a file of something else would be spoilt
 //! by records at its end, and worse, a file of one long line would be taken for a torn record. So even that has to
 //! begin as a record does, or with the zeros that a power failure can leave.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::ids::{Index, Seen};
-use crate::record::file_name;
+use crate::ids::Fetched;
 
 /// A line of no more than 1 MiB is read as a whole. Of a longer one, only the id is kept, while its body passes by.
 const SHORT: u64 = 1024 * 1024;
 
 /// How a record of ours begins.
 const START: &[u8] = b"{\"id\":\"";
-
-/// The ids that were fetched.
-pub(crate) struct Fetched {
-    seen: Seen,
-    /// What is in there is the names of files.
-    by_name: bool,
-    /// The ranges that the ids come from, if they do; and how many ids of theirs are in there.
-    ranges: Option<Index>,
-    pub(crate) of_ranges: u128,
-}
-
-impl Fetched {
-    /// None yet. `ranges` are to be told how many of their ids are among them.
-    pub(crate) fn new(by_name: bool, ranges: Option<Index>) -> Fetched {
-        Fetched { seen: Seen::new(), by_name, ranges, of_ranges: 0 }
-    }
-
-    /// An id, or the name of its file. Numbers, which ranges are about, are their own names.
-    pub(crate) fn insert(&mut self, key: &str) {
-        if self.seen.insert(key) {
-            self.of_ranges += self.ranges.as_ref().map_or(0, |ranges| ranges.times(key));
-        }
-    }
-
-    /// Whether the id was fetched.
-    pub(crate) fn contains(&self, id: &str) -> bool {
-        let key = if self.by_name { file_name::of(id) } else { Cow::Borrowed(id) };
-        self.seen.contains(&key)
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.seen.is_empty()
-    }
-
-    /// What they take of the memory.
-    pub(crate) fn bytes(&self) -> usize {
-        self.seen.bytes()
-    }
-}
 
 /// Why it cannot be gone on with.
 #[derive(Debug)]
@@ -177,7 +135,7 @@ mod tests {
     const FAILED: &str = "{\"id\":\"2\",\"status\":null,\"attempt\":1,\"sent\":\"no\",\"error\":\"\"}\n";
 
     fn read_text(text: impl AsRef<[u8]>) -> Result<(u64, Fetched), String> {
-        let mut fetched = Fetched::new(false, None);
+        let mut fetched = Fetched::new(None, None);
         let whole = read(text.as_ref(), &mut fetched).map_err(|error| error.to_string())?;
         Ok((whole, fetched))
     }

@@ -5,6 +5,7 @@
 //! end is gone), or with the process. Only from a range or a regular file the walk through it is asked back, at the end
 //! of a run that keeps account of what it leaves: its thread waits for nothing but the run.
 
+mod fetched;
 mod lines;
 mod meant;
 mod numbered;
@@ -24,13 +25,11 @@ use std::thread::{self, JoinHandle};
 use crossbeam_channel::{Receiver, bounded};
 
 use crate::exit::{UsageError, reason};
-use crate::ledger::Ledger;
-use crate::outbox::Outbox;
-use crate::resume::Fetched;
 use crate::streams::{self, FileId, Standard};
 use lines::Lines;
 use walk::{From, Skipped};
 
+pub(crate) use fetched::Fetched;
 pub(crate) use lines::{MAX_LINE, Trouble};
 pub(crate) use numbered::Numbered;
 pub(crate) use ranges::{Index, Ranges};
@@ -56,6 +55,19 @@ pub(crate) struct Ids {
     /// How many were given again, and are left out: where `total` is known, of all; otherwise of those that have come
     /// so far.
     pub(crate) duplicates: Arc<AtomicU64>,
+}
+
+/// Whoever takes the ids, on the thread that brings them.
+pub(crate) trait Taker {
+    /// This id, from that line of its input, is about to be handed out: waits until it may be, and gives its number.
+    /// Nothing if it must not be any more.
+    fn admit(&self, id: &str, line: Option<u64>) -> Option<u64>;
+
+    /// Something kept the thread from an id. Whether it is to go on.
+    fn meet(&self, trouble: Trouble) -> bool;
+
+    /// There are no more ids.
+    fn exhaust(&self);
 }
 
 /// The thread that brings the ids.
@@ -187,14 +199,11 @@ impl Ids {
         Ok(())
     }
 
-    /// Starts the thread that brings the ids, each when `outbox` admits it. `ledger` hears of each before that.
-    /// `on_trouble` is called, on that thread, with what keeps it from an id; it says whether to go on.
+    /// Starts the thread that brings the ids, each when `taker` admits it, and up to so many ahead.
     pub(crate) fn feed(
         self,
         ahead: usize,
-        outbox: Arc<Outbox>,
-        ledger: Option<Arc<Ledger>>,
-        on_trouble: impl Fn(Trouble) -> bool + Send + 'static,
+        taker: impl Taker + Send + 'static,
     ) -> io::Result<(Receiver<Numbered>, Feeder)> {
         let (ids, receiver) = bounded(ahead);
         let is_bounded = self.source.is_bounded();
@@ -208,22 +217,17 @@ impl Ids {
             while let Some(id) = walk.next() {
                 let id = match id {
                     Ok(id) => id,
-                    Err(trouble) => match on_trouble(trouble) {
+                    Err(trouble) => match taker.meet(trouble) {
                         true => continue,
                         false => return walk,
                     },
                 };
-                if ledger.as_ref().is_some_and(|ledger| !ledger.take(&id, walk.line())) {
-                    return walk; // the account is closed
-                }
-                let number = outbox.admit();
+                let Some(number) = taker.admit(&id, walk.line()) else { return walk };
                 if ids.send(Numbered { number, id }).is_err() {
                     return walk; // the run has ended
                 }
             }
-            if let Some(ledger) = ledger {
-                ledger.exhausted();
-            }
+            taker.exhaust();
             walk
         };
         let thread = thread::Builder::new().name("ids".to_owned()).spawn(feeder)?;

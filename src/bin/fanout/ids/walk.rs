@@ -8,11 +8,11 @@ use std::io::BufReader;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::fetched::Fetched;
 use super::lines::{Lines, Trouble};
 use super::ranges::RangeWalk;
 use super::seen::Seen;
 use super::silence::Told;
-use crate::resume::Fetched;
 
 /// A walk through a source.
 pub(crate) struct Walk {

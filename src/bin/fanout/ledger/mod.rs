@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, HashMap};
 use parking_lot::Mutex;
 
 use crate::beside::Beside;
-use crate::ids::Feeder;
+use crate::ids::Walk;
 use crate::signals::Caught;
 use spool::Spool;
 
@@ -119,11 +119,9 @@ impl Ledger {
         }
     }
 
-    /// The run is over, and so many of its records did not get out, nor will. Completes the file and gives it its name,
-    /// for as long as that takes.
-    pub(crate) fn close(&self, feeder: Feeder, unwritten: usize, caught: &Caught) -> Left {
-        // Without the lock: the feeder may be about to take an id.
-        let walk = feeder.walk();
+    /// The run is over, and so many of its records did not get out, nor will. Completes the file, with what is left of
+    /// `walk` if anybody knows, and gives it its name, for as long as that takes.
+    pub(crate) fn close(&self, walk: Option<Walk>, unwritten: usize, caught: &Caught) -> Left {
         let state = &mut *self.0.lock();
         state.is_closed = true;
         state.forget_all_but(unwritten);

@@ -8,7 +8,7 @@ use std::time::Instant;
 use crossbeam_channel::Receiver;
 
 use super::*;
-use crate::ids::{Ids, Numbered, Ranges};
+use crate::ids::{Feeder, Ids, Numbered, Ranges, Taker, Trouble};
 use crate::outbox::{Outbox, Patience, UnderWay};
 use crate::record::Record;
 
@@ -21,13 +21,30 @@ struct Run {
     feeder: Feeder,
 }
 
+/// What a run does with an id.
+struct Both(Arc<Ledger>, Arc<Outbox>);
+
+impl Taker for Both {
+    fn admit(&self, id: &str, line: Option<u64>) -> Option<u64> {
+        self.0.take(id, line).then(|| self.1.admit())
+    }
+
+    fn meet(&self, _: Trouble) -> bool {
+        false
+    }
+
+    fn exhaust(&self) {
+        self.0.exhausted();
+    }
+}
+
 impl Run {
     fn start(name: &str, is_ordered: bool) -> Run {
         let path = std::env::temp_dir().join(format!("fanout-ledger-{}-{name}", std::process::id()));
         let ledger = Arc::new(Ledger::new(Beside::open("failed", &path).unwrap(), is_ordered));
         let outbox = Arc::new(Outbox::new(UnderWay::new(50, false)));
         let ids = Ids::from_ranges(Ranges::parse("1-9").unwrap(), true);
-        let (ids, feeder) = ids.feed(1, outbox.clone(), Some(ledger.clone()), |_| false).unwrap();
+        let (ids, feeder) = ids.feed(1, Both(ledger.clone(), outbox.clone())).unwrap();
         Run { path, ledger, outbox, ids, feeder }
     }
 
@@ -44,7 +61,7 @@ impl Run {
     fn close(self, unwritten: usize) -> (Left, Vec<String>) {
         drop(self.ids);
         self.outbox.finish(Patience::UntilStopped(Some(Instant::now())));
-        let left = self.ledger.close(self.feeder, unwritten, &Caught::default());
+        let left = self.ledger.close(self.feeder.walk(), unwritten, &Caught::default());
         let text = fs::read_to_string(&self.path).unwrap();
         fs::remove_file(&self.path).unwrap();
         (left, text.lines().map(str::to_owned).collect())

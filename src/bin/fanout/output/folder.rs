@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use super::lock;
 use crate::exit::{UsageError, reason};
+use crate::ids::Fetched;
 use crate::record::BodyFile;
-use crate::resume::Fetched;
 
 /// What a file is called while it is being written: `.fanout-4711.part`. No id has a name that begins with a dot.
 const PART: [&str; 2] = [".fanout-", ".part"];

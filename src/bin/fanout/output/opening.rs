@@ -14,8 +14,9 @@ use super::lines::Lines;
 use super::{Output, Sink, lock};
 use crate::cli::OutputArgs;
 use crate::exit::{UsageError, reason};
+use crate::ids::Fetched;
 use crate::record::Form;
-use crate::resume::{self, Fetched};
+use crate::resume;
 use crate::streams::{self, Standard};
 
 const NOT_EMPTY: &str = "exists and is not empty (use --resume, --overwrite, or another file)";

@@ -1,0 +1,42 @@
+//! What the progress shows of a run.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use fanout::FanOutClient;
+
+use super::tally::Tally;
+use crate::ids::Silence;
+use crate::outbox::Outbox;
+use crate::progress::Counts;
+use crate::wire::Wire;
+
+/// How far a run has come, to be asked at any time.
+pub(super) fn counts(
+    client: &FanOutClient,
+    tally: &Arc<Tally>,
+    wire: &Arc<Wire>,
+    outbox: &Arc<Outbox>,
+    silence: Silence,
+) -> impl Fn() -> Counts + Send + 'static {
+    let (client, tally, wire, outbox) = (client.clone(), tally.clone(), wire.clone(), outbox.clone());
+    move || {
+        let (now, failed) = (Instant::now(), tally.failed());
+        Counts {
+            done: tally.fetched() + failed,
+            failed,
+            requests: wire.at_the_end(now).requests,
+            in_flight: on_the_wire(&client),
+            waiting: client.limiter().waiting(),
+            to_retry: client.awaiting_retry(),
+            paused: client.limiter().paused_until().map(|end| end.saturating_duration_since(now)),
+            is_output_full: outbox.is_full(),
+            input_silent: silence.lasts(),
+        }
+    }
+}
+
+fn on_the_wire(client: &FanOutClient) -> usize {
+    // Who waits for a token holds a place in flight already.
+    client.in_flight().saturating_sub(client.limiter().waiting())
+}

@@ -1,0 +1,157 @@
+//! One run, from the first id to the last outcome: what `get` and `demo` have in common.
+
+mod counts;
+mod ended;
+mod intake;
+mod tally;
+
+use std::io;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
+use std::time::{Instant, SystemTime};
+
+use fanout::{CancelToken, Error, ErrorKind, FanOutClient, Outcome};
+
+use crate::failure::{Endpoint, FirstFailure};
+use crate::ids::{Feeder, Ids, Numbered};
+use crate::ledger::Ledger;
+use crate::limits::Limits;
+use crate::outbox::Outbox;
+use crate::progress::{Extent, Progress, Style};
+use crate::record::Record;
+use crate::screen::Screen;
+use crate::signals;
+use crate::wire::Wire;
+use ended::is_failure;
+use intake::Intake;
+use tally::Tally;
+
+pub(crate) use ended::Ended;
+
+/// What is to be done.
+pub(crate) struct Run {
+    pub(crate) client: FanOutClient,
+    /// What goes over the wire of this client.
+    pub(crate) wire: Arc<Wire>,
+    pub(crate) ids: Ids,
+    pub(crate) limits: Limits,
+    pub(crate) max_in_flight: usize,
+    pub(crate) keep_going: bool,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) progress: Style,
+    /// Where it is kept account of the ids without success, if it is.
+    pub(crate) ledger: Option<Arc<Ledger>>,
+}
+
+impl Run {
+    /// Fetches the ids and puts a record of each outcome into `outbox`; a signal or `cancel` ends it. Ids are taken
+    /// only while `outbox` has room. Also gives back who brought the ids, and may know of more.
+    pub(crate) fn go(
+        self,
+        cancel: &CancelToken,
+        outbox: &Arc<Outbox>,
+        screen: &Screen,
+        record: impl Fn(Outcome<Numbered>, &Endpoint) -> Option<Record>,
+    ) -> io::Result<(Ended, Feeder)> {
+        let Run { client, wire, ids, limits, max_in_flight, keep_going, endpoint, progress, ledger } = self;
+        let caught = signals::listen(stop(cancel, outbox, screen))?;
+        let (tally, broken_input) = (Arc::new(Tally::default()), Arc::new(OnceLock::new()));
+        let silence = ids.silence();
+        let input = ids.file().map(|(_, name)| name.to_owned());
+        let (total, there_already, duplicates) =
+            (ids.total, ids.there_already.clone(), ids.duplicates.clone());
+        let intake = Intake {
+            outbox: outbox.clone(),
+            ledger: ledger.clone(),
+            tally: tally.clone(),
+            screen: screen.clone(),
+            cancel: cancel.clone(),
+            keep_going,
+            broken: broken_input.clone(),
+        };
+        let (ids, feeder) = ids.feed(max_in_flight, intake)?;
+        let shown = total.map(|total| u64::try_from(total).unwrap_or(u64::MAX));
+        let extent = Extent { total: shown, limits: limits.clone(), max_in_flight };
+        let counts = counts::counts(&client, &tally, &wire, outbox, silence);
+        let progress = Progress::start(progress, screen, extent, counts);
+        let (started_at, started) = (SystemTime::now(), Instant::now());
+        let mut first = None;
+        let result: Result<(), Error> = client.fetch_each_received(cancel, &ids, |outcome| {
+            tally.count(&outcome);
+            if let (Err(error), None) = (&outcome.result, &first) {
+                first = Some((FirstFailure::of(error, &endpoint), endpoint.told(error)));
+            }
+            settle(outcome, outbox, ledger.as_deref(), |outcome| record(outcome, &endpoint));
+            Ok(())
+        });
+        let elapsed = started.elapsed();
+        let wire = wire.at_the_end(Instant::now());
+        progress.stop();
+        if let (Ok(()), Some(changed)) = (&result, input.and_then(|input| changed(&input, total, &tally))) {
+            // Not if the input was broken in another way.
+            let _ = broken_input.set(changed);
+        }
+        let failure = match &result {
+            Err(error) if error.kind() != ErrorKind::Cancelled => Some(endpoint.told(error)),
+            _ => broken_input.get().cloned(),
+        };
+        let (first_failure, first_told) = first.unzip();
+        let last = result.as_ref().err().filter(|error| is_failure(error));
+        let ended = Ended {
+            first_failure: first_failure.or_else(|| last.map(|error| FirstFailure::of(error, &endpoint))),
+            first_told,
+            result,
+            failure,
+            caught,
+            is_input_broken: broken_input.get().is_some(),
+            fetched: tally.fetched(),
+            failed: tally.failed(),
+            retries: tally.retries(),
+            wire,
+            total,
+            there_already: there_already.load(Ordering::Relaxed),
+            duplicates: duplicates.load(Ordering::Relaxed),
+            started_at,
+            limits,
+            elapsed,
+        };
+        Ok((ended, feeder))
+    }
+}
+
+/// What a signal does.
+fn stop(cancel: &CancelToken, outbox: &Arc<Outbox>, screen: &Screen) -> impl FnOnce() + Send + 'static {
+    let (cancel, outbox, screen) = (cancel.clone(), outbox.clone(), screen.clone());
+    move || {
+        cancel.cancel();
+        outbox.signalled();
+        screen.signalled();
+    }
+}
+
+/// What is wrong with an input that was read to its end, and did not bring as many ids as were counted before.
+fn changed(input: &str, total: Option<u128>, tally: &Tally) -> Option<String> {
+    let came = u128::from(tally.fetched()) + u128::from(tally.failed());
+    let total = total.filter(|total| *total != came)?;
+    Some(format!(
+        "--input {input}: held {total} ids when they were counted, and {came} when they were fetched: it was changed \
+         meanwhile (run again)"
+    ))
+}
+
+/// An id has come to its end: its record, if it leaves one, goes out, and the account is told.
+fn settle(
+    outcome: Outcome<Numbered>,
+    outbox: &Outbox,
+    ledger: Option<&Ledger>,
+    record: impl FnOnce(Outcome<Numbered>) -> Option<Record>,
+) {
+    let number = outcome.id.number;
+    let account = ledger.map(|ledger| (ledger, outcome.id.id.clone(), outcome.result.is_ok()));
+    let record = record(outcome);
+    let has_record = record.is_some();
+    outbox.settle(number, record);
+    if let Some((ledger, id, is_success)) = account {
+        ledger.settle(&id, is_success, has_record, || outbox.unwritten());
+    }
+}
