@@ -22,7 +22,7 @@ use crate::run::{Ended, Run};
 use crate::screen::Screen;
 use crate::serve::{Seen, Server, Settings};
 use crate::streams;
-use crate::wire::Wire;
+use crate::traffic::Traffic;
 
 const IDS: &str = "1-60";
 const MAX_IN_FLIGHT: usize = 8;
@@ -41,20 +41,20 @@ pub(crate) fn demo(args: &DemoArgs, screen: &Screen) -> Result<Exit, UsageError>
         "60 ids from {} at {quota}, at most {MAX_IN_FLIGHT} in flight: about four seconds",
         server.url()
     ));
-    let wire = Arc::new(Wire::default());
+    let traffic = Arc::new(Traffic::default());
     let client = FanOutClient::builder(server.url())
         .rate(quota.rate)
         .burst(quota.burst)
         .max_in_flight(MAX_IN_FLIGHT)
         .observe({
-            let wire = wire.clone();
-            move |exchange| wire.note(exchange)
+            let traffic = traffic.clone();
+            move |exchange| traffic.note(exchange)
         })
         .build()
         .map_err(|error| UsageError::new(error.to_string()))?;
     let run = Run {
         client,
-        wire,
+        traffic,
         ids: Ids::from_ranges(Ranges::parse(IDS).map_err(UsageError::new)?, true),
         limits: quota.into(),
         max_in_flight: MAX_IN_FLIGHT,

@@ -42,7 +42,7 @@ fn fetch(options: GetOptions, output: Output, screen: &Screen) -> io::Result<Exi
     let ledger = options.failed.map(|file| Arc::new(Ledger::new(file, options.ordered)));
     let run = Run {
         client: options.client,
-        wire: options.wire,
+        traffic: options.traffic,
         ids: options.ids,
         limits: options.limits,
         max_in_flight: options.max_in_flight,

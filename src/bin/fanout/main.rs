@@ -41,7 +41,7 @@ mod logging;
 mod progress;
 mod screen;
 mod signals;
-mod wire;
+mod traffic;
 
 use std::process::ExitCode;
 

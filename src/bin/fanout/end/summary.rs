@@ -36,16 +36,16 @@ pub(crate) fn summary(ended: &Ended, signal: Option<i32>) -> Vec<String> {
         1 => first += ", 1 duplicate left out",
         duplicates => first += &format!(", {duplicates} duplicates left out"),
     }
-    match ended.wire.pauses {
+    match ended.traffic.pauses {
         // A run that ends at the word has not been paused.
-        _ if ended.wire.paused < Duration::from_millis(500) => {}
-        1 => first += &format!(", paused for {}", whole_seconds(ended.wire.paused)),
+        _ if ended.traffic.paused < Duration::from_millis(500) => {}
+        1 => first += &format!(", paused for {}", whole_seconds(ended.traffic.paused)),
         times => {
-            first += &format!(", paused {times} times, {} in all", whole_seconds(ended.wire.paused));
+            first += &format!(", paused {times} times, {} in all", whole_seconds(ended.traffic.paused));
         }
     }
-    if ended.wire.cut_off > 0 {
-        first += &format!(", {} cut off", ended.wire.cut_off);
+    if ended.traffic.cut_off > 0 {
+        first += &format!(", {} cut off", ended.traffic.cut_off);
     }
     if let Some(signal) = signal {
         first += &format!(", stopped by {}", signals::name(signal));

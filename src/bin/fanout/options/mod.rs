@@ -27,8 +27,8 @@ use crate::record::file_name;
 use crate::report::{Recorder, Report};
 use crate::streams::{self, FileId};
 use crate::template::Template;
+use crate::traffic::Traffic;
 use crate::values::{duration, rate, whole};
-use crate::wire::Wire;
 
 pub(crate) use serve::serve_settings;
 
@@ -36,7 +36,7 @@ pub(crate) use serve::serve_settings;
 pub(crate) struct GetOptions {
     pub(crate) client: FanOutClient,
     /// What goes over the wire is counted there.
-    pub(crate) wire: Arc<Wire>,
+    pub(crate) traffic: Arc<Traffic>,
     pub(crate) ids: Ids,
     /// Records in the order of the ids.
     pub(crate) ordered: bool,
@@ -78,9 +78,9 @@ impl GetOptions {
         let method = client::method(&args)?;
         let retry = client::retry_policy(&args.retry)?;
         let body = client::body(&args)?;
-        let wire = Arc::new(Wire::default());
+        let traffic = Arc::new(Traffic::default());
         let recorder = args.output.report.as_ref().map(|_| Recorder::new(&limits));
-        let observer = observer(wire.clone(), recorder.clone());
+        let observer = observer(traffic.clone(), recorder.clone());
         let client = client::client(&args, &limits, max_in_flight, retry.clone(), body.clone(), observer)?;
         let mut ids = ids(&args)?;
         refuse_input_as_output(&ids, &args.output)?;
@@ -103,7 +103,7 @@ impl GetOptions {
         });
         let options = GetOptions {
             client,
-            wire,
+            traffic,
             ids,
             ordered: args.output.ordered,
             limits,
@@ -130,9 +130,9 @@ impl GetOptions {
 }
 
 /// Shows each request to those who want to know of it.
-fn observer(wire: Arc<Wire>, recorder: Option<Arc<Recorder>>) -> impl Fn(&Exchange<'_>) + Send + Sync {
+fn observer(traffic: Arc<Traffic>, recorder: Option<Arc<Recorder>>) -> impl Fn(&Exchange<'_>) + Send + Sync {
     move |exchange| {
-        wire.note(exchange);
+        traffic.note(exchange);
         if let Some(recorder) = &recorder {
             recorder.note(exchange);
         }

@@ -9,23 +9,23 @@ use super::tally::Tally;
 use crate::ids::Silence;
 use crate::outbox::Outbox;
 use crate::progress::Counts;
-use crate::wire::Wire;
+use crate::traffic::Traffic;
 
 /// How far a run has come, to be asked at any time.
 pub(super) fn counts(
     client: &FanOutClient,
     tally: &Arc<Tally>,
-    wire: &Arc<Wire>,
+    traffic: &Arc<Traffic>,
     outbox: &Arc<Outbox>,
     silence: Silence,
 ) -> impl Fn() -> Counts + Send + 'static {
-    let (client, tally, wire, outbox) = (client.clone(), tally.clone(), wire.clone(), outbox.clone());
+    let (client, tally, traffic, outbox) = (client.clone(), tally.clone(), traffic.clone(), outbox.clone());
     move || {
         let (now, failed) = (Instant::now(), tally.failed());
         Counts {
             done: tally.fetched() + failed,
             failed,
-            requests: wire.at_the_end(now).requests,
+            requests: traffic.at_the_end(now).requests,
             in_flight: on_the_wire(&client),
             waiting: client.limiter().waiting(),
             to_retry: client.awaiting_retry(),

@@ -7,7 +7,7 @@ use fanout::{Error, ErrorKind};
 use crate::failure::FirstFailure;
 use crate::limits::Limits;
 use crate::signals::Caught;
-use crate::wire::Counted;
+use crate::traffic::Counted;
 
 /// How it went, as far as the requests go.
 pub(crate) struct Ended {
@@ -25,7 +25,7 @@ pub(crate) struct Ended {
     pub(super) failed: u64,
     /// Tries beyond the first, of those that were fetched or failed: see [`Ended::retries`].
     pub(super) retries: u64,
-    pub(crate) wire: Counted,
+    pub(crate) traffic: Counted,
     pub(crate) total: Option<u128>,
     /// Ids that an earlier run had fetched.
     pub(crate) there_already: u64,

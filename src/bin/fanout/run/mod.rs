@@ -21,7 +21,7 @@ use crate::progress::{Extent, Progress, Style};
 use crate::record::Record;
 use crate::screen::Screen;
 use crate::signals;
-use crate::wire::Wire;
+use crate::traffic::Traffic;
 use ended::is_failure;
 use intake::Intake;
 use tally::Tally;
@@ -32,7 +32,7 @@ pub(crate) use ended::Ended;
 pub(crate) struct Run {
     pub(crate) client: FanOutClient,
     /// What goes over the wire of this client.
-    pub(crate) wire: Arc<Wire>,
+    pub(crate) traffic: Arc<Traffic>,
     pub(crate) ids: Ids,
     pub(crate) limits: Limits,
     pub(crate) max_in_flight: usize,
@@ -53,7 +53,8 @@ impl Run {
         screen: &Screen,
         record: impl Fn(Outcome<Numbered>, &Endpoint) -> Option<Record>,
     ) -> io::Result<(Ended, Feeder)> {
-        let Run { client, wire, ids, limits, max_in_flight, keep_going, endpoint, progress, ledger } = self;
+        let Run { client, traffic, ids, limits, max_in_flight, keep_going, endpoint, progress, ledger } =
+            self;
         let caught = signals::listen(stop(cancel, outbox, screen))?;
         let (tally, broken_input) = (Arc::new(Tally::default()), Arc::new(OnceLock::new()));
         let silence = ids.silence();
@@ -72,7 +73,7 @@ impl Run {
         let (ids, feeder) = ids.feed(max_in_flight, intake)?;
         let shown = total.map(|total| u64::try_from(total).unwrap_or(u64::MAX));
         let extent = Extent { total: shown, limits: limits.clone(), max_in_flight };
-        let counts = counts::counts(&client, &tally, &wire, outbox, silence);
+        let counts = counts::counts(&client, &tally, &traffic, outbox, silence);
         let progress = Progress::start(progress, screen, extent, counts);
         let (started_at, started) = (SystemTime::now(), Instant::now());
         let mut first = None;
@@ -85,7 +86,7 @@ impl Run {
             Ok(())
         });
         let elapsed = started.elapsed();
-        let wire = wire.at_the_end(Instant::now());
+        let traffic = traffic.at_the_end(Instant::now());
         progress.stop();
         if let (Ok(()), Some(changed)) = (&result, input.and_then(|input| changed(&input, total, &tally))) {
             // Not if the input was broken in another way.
@@ -107,7 +108,7 @@ impl Run {
             fetched: tally.fetched(),
             failed: tally.failed(),
             retries: tally.retries(),
-            wire,
+            traffic,
             total,
             there_already: there_already.load(Ordering::Relaxed),
             duplicates: duplicates.load(Ordering::Relaxed),

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 /// The count of a run.
 #[derive(Debug, Default)]
-pub(crate) struct Wire(Mutex<Counted>);
+pub(crate) struct Traffic(Mutex<Counted>);
 
 /// What was counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(crate) struct Counted {
     until: Option<Instant>,
 }
 
-impl Wire {
+impl Traffic {
     /// One more request has ended.
     pub(crate) fn note(&self, exchange: &Exchange<'_>) {
         let mut counted = self.0.lock();
@@ -61,18 +61,18 @@ mod tests {
     fn pauses_that_overlap_are_one_and_the_last_ends_with_the_run() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let wire = Wire::default();
-        let pauses = |wire: &Wire, now| {
-            let counted = wire.at_the_end(now);
+        let traffic = Traffic::default();
+        let pauses = |traffic: &Traffic, now| {
+            let counted = traffic.at_the_end(now);
             (counted.pauses, counted.paused.as_secs())
         };
-        assert_eq!(pauses(&wire, at(0)), (0, 0));
+        assert_eq!(pauses(&traffic, at(0)), (0, 0));
         for (from, until, expected) in
             [(0, 10, (1, 10)), (1, 10, (1, 10)), (2, 5, (1, 10)), (9, 12, (1, 12)), (20, 25, (2, 17))]
         {
-            wire.0.lock().pause(at(from), at(until));
-            assert_eq!(pauses(&wire, at(100)), expected, "{from} to {until}");
+            traffic.0.lock().pause(at(from), at(until));
+            assert_eq!(pauses(&traffic, at(100)), expected, "{from} to {until}");
         }
-        assert_eq!(pauses(&wire, at(22)), (2, 14));
+        assert_eq!(pauses(&traffic, at(22)), (2, 14));
     }
 }
