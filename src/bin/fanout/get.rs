@@ -26,7 +26,7 @@ pub(crate) fn get(options: GetOptions, output: Output, screen: &Screen) -> Exit 
 }
 
 fn fetch(options: GetOptions, output: Output, screen: &Screen) -> io::Result<Exit> {
-    let (name, is_regular, form) = (output.name.clone(), output.is_regular, output.form);
+    let (name, is_regular, format) = (output.name.clone(), output.is_regular, output.format);
     if output.is_lost && !options.talk.quiet {
         screen
             .say("warning: standard output is closed (or /dev/null, open for reading too): records are lost");
@@ -56,16 +56,16 @@ fn fetch(options: GetOptions, output: Output, screen: &Screen) -> io::Result<Exi
         report.recorder.start();
     }
     let (mut ended, feeder) = run.go(&cancel, &outbox, screen, |outcome, endpoint| {
-        if let (Err(error), false) = (&outcome.result, form.lines) {
+        if let (Err(error), false) = (&outcome.result, format.lines) {
             // Where there are no records, this is all that is told of it.
             screen.say(format_args!("error: {}", endpoint.told(error)));
         }
         if let Some(report) = &report {
             report.outcome(&outcome, endpoint);
         }
-        form.record(outcome, endpoint)
+        format.record(outcome, endpoint)
     })?;
-    if !form.lines {
+    if !format.lines {
         ended.first_told = None; // it was told when it came
     }
     // Now, and not when the last record has found its reader.

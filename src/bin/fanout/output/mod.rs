@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::thread;
 
 use crate::outbox::{Outbox, WriteFailure};
-use crate::record::{Form, Record};
+use crate::record::{Format, Record};
 use folder::Folder;
 use lines::{Broken, Lines};
 
@@ -24,7 +24,7 @@ pub(crate) struct Output {
     /// How people know it: `standard output`, `records.ndjson`.
     pub(crate) name: String,
     /// What is to be written of each outcome.
-    pub(crate) form: Form,
+    pub(crate) format: Format,
     /// Regular files, which take what they are given: it is worth waiting for them, however long it takes.
     pub(crate) is_regular: bool,
     /// A terminal, which a progress bar would have to share with the records.

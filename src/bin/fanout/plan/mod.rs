@@ -22,7 +22,7 @@ const SMALL_BODY: u64 = 10 * 1024;
 
 /// Prints what the run would be.
 pub(crate) fn plan(options: GetOptions, output: &Opening, screen: &Screen) -> Result<Exit, UsageError> {
-    let (places, form) = (output.preview()?, output.form());
+    let (places, format) = (output.preview()?, output.format());
     let GetOptions { ids, limits, max_in_flight, bounds, template, .. } = options;
     let survey = ids.survey(options.keep_going)?;
     if let Some(deadline) = options.deadline {
@@ -36,8 +36,8 @@ pub(crate) fn plan(options: GetOptions, output: &Opening, screen: &Screen) -> Re
         max_body: bounds.max_body,
         id,
         request_body: template.body_length(id),
-        inline: form.lines && !form.files,
-        headers: form.headers,
+        inline: format.lines && !format.files,
+        headers: format.headers,
         ordered: options.ordered,
         remembered: if survey.remembers { survey.total } else { 0 },
         fetched: survey.fetched_bytes,

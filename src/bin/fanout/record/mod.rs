@@ -27,7 +27,7 @@ pub(crate) struct BodyFile {
 
 /// What the records of a run are made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Form {
+pub(crate) struct Format {
     /// There are lines.
     pub(crate) lines: bool,
     /// Each body goes into a file of its own.
@@ -48,7 +48,7 @@ impl Record {
     }
 }
 
-impl Form {
+impl Format {
     /// The record of an outcome; nothing for a failure where there are no lines.
     pub(crate) fn record(self, outcome: Outcome<Numbered>, endpoint: &Endpoint) -> Option<Record> {
         let Outcome { id, attempt, result, times, .. } = outcome;

@@ -15,7 +15,7 @@ use super::{Output, Sink, lock};
 use crate::cli::OutputArgs;
 use crate::exit::{UsageError, reason};
 use crate::ids::Fetched;
-use crate::record::Form;
+use crate::record::Format;
 use crate::resume;
 use crate::streams::{self, Standard};
 
@@ -32,7 +32,7 @@ enum Existing {
 
 /// An output that has been looked at.
 pub(crate) struct Opening {
-    form: Form,
+    format: Format,
     existing: Existing,
     /// Of the lines; none for standard output.
     file: Option<PathBuf>,
@@ -46,12 +46,12 @@ impl Opening {
     pub(crate) fn look(args: &OutputArgs, fetched: &mut Fetched) -> Result<Opening, UsageError> {
         let existing = existing(args)?;
         let file = args.file();
-        let form = Form {
+        let format = Format {
             lines: args.output.is_some() || args.output_dir.is_none(),
             files: args.output_dir.is_some(),
             headers: args.include_headers,
         };
-        if form.headers && !form.lines {
+        if format.headers && !format.lines {
             return Err(UsageError::new(
                 "--include-headers: there are no records to hold them (add --output FILE)",
             ));
@@ -67,12 +67,12 @@ impl Opening {
         if let (Some(file), Some(folder)) = (file, &args.output_dir) {
             refuse_file_in_folder(file, folder)?;
         }
-        Ok(Opening { form, existing, file: file.map(Path::to_owned), kept, folder })
+        Ok(Opening { format, existing, file: file.map(Path::to_owned), kept, folder })
     }
 
     /// What the records are made of.
-    pub(crate) fn form(&self) -> Form {
-        self.form
+    pub(crate) fn format(&self) -> Format {
+        self.format
     }
 
     /// Opens it.
@@ -82,19 +82,19 @@ impl Opening {
                 return Err(folder.refused(FOLDER_NOT_EMPTY));
             }
         }
-        let mut output = match (&self.file, self.form.lines) {
+        let mut output = match (&self.file, self.format.lines) {
             (Some(path), _) => file(path, self.existing, self.kept)?,
             (None, true) => standard()?,
             (None, false) => Output { is_regular: true, ..Output::default() },
         };
         if let Some(found) = self.folder {
             let folder = found.open()?;
-            if !self.form.lines {
+            if !self.format.lines {
                 output.name = folder.name.clone();
             }
             output.sink.folder = Some(folder);
         }
-        output.form = self.form;
+        output.format = self.format;
         Ok(output)
     }
 }

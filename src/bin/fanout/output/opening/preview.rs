@@ -20,7 +20,7 @@ impl Opening {
             }
             places.push(format!("{}/, a file for each body", folder.name()));
         }
-        match (&self.file, self.form.lines) {
+        match (&self.file, self.format.lines) {
             (Some(path), _) => places.push(self.preview_of_file(path)?),
             (None, true) => places.push("standard output".to_owned()),
             (None, false) => {}
