@@ -22,10 +22,10 @@ use super::{Bounds, optional, value};
 const MAX_DATA: u64 = 1024 * 1024;
 
 /// A run may make so many retries whatever the percentage of --retry-budget is.
-const BUDGET_BASE: u32 = 100;
+pub(super) const BUDGET_BASE: u32 = 100;
 
 /// What --retry-budget is unless it is given.
-const BUDGET_PERCENT: u32 = 10;
+pub(super) const BUDGET_PERCENT: u32 = 10;
 
 /// Checks it by building it.
 pub(super) fn client(

@@ -8,6 +8,8 @@ use crate::limits::Limits;
 use crate::report::About;
 use crate::values::request;
 
+use super::client::{BUDGET_BASE, BUDGET_PERCENT};
+
 /// So many characters of a value are shown.
 const SHOWN: usize = 200;
 
@@ -57,10 +59,8 @@ fn settings(args: &GetArgs, limits: &Limits) -> Vec<(&'static str, String)> {
         ("largest body", args.responses.max_body.clone()),
     ];
     if retry.retries.is_some() {
-        settings.push((
-            "retries of the run",
-            format!("100 and {}", retry.retry_budget.as_deref().unwrap_or("10%")),
-        ));
+        let percent = retry.retry_budget.clone().unwrap_or_else(|| format!("{BUDGET_PERCENT}%"));
+        settings.push(("retries of the run", format!("{BUDGET_BASE} and {percent}")));
         settings.push(("retries after a 500", yes(retry.retry_500)));
         settings.push(("retries of what is not safe", yes(retry.retry_unsafe)));
     }
