@@ -135,8 +135,8 @@ fn changed(input: &str, total: Option<u128>, tally: &Tally) -> Option<String> {
     let came = u128::from(tally.fetched()) + u128::from(tally.failed());
     let total = total.filter(|total| *total != came)?;
     Some(format!(
-        "--input {input}: held {total} ids when they were counted, and {came} when they were fetched: it was changed \
-         meanwhile (run again)"
+        "--input {input}: held {total} ids when they were counted, and {came} when they were fetched: it was \
+         changed meanwhile (run again)"
     ))
 }
 
