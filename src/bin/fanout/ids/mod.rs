@@ -41,6 +41,9 @@ pub(crate) use walk::{LeftOfRanges, Walk};
 /// The digits of the largest number of a range. Zeros before it may make an id longer, which is the user's doing.
 pub(crate) const LONGEST_NUMBER: usize = 20;
 
+/// What is told of a thread that ended before its ids did.
+const BROKEN: &str = "the ids cannot be read on: their thread has panicked";
+
 /// Where the ids come from, and whether each is taken only once.
 pub(crate) struct Ids {
     source: Source,
@@ -214,6 +217,8 @@ impl Ids {
         };
         let mut walk = Walk::new(self.source.open(), skipped);
         let feeder = move || {
+            // Before the channel's end goes with the thread: that alone would look like the last of the ids.
+            let _told = OnPanic(|| _ = on_trouble(Trouble::Reader(BROKEN.to_owned())));
             while let Some(id) = walk.next() {
                 let id = match id {
                     Ok(id) => id,
@@ -232,6 +237,17 @@ impl Ids {
         };
         let thread = thread::Builder::new().name("ids".to_owned()).spawn(feeder)?;
         Ok((receiver, Feeder { is_bounded, thread }))
+    }
+}
+
+/// Does it if the thread panics.
+struct OnPanic<F: Fn()>(F);
+
+impl<F: Fn()> Drop for OnPanic<F> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            (self.0)();
+        }
     }
 }
 
@@ -297,6 +313,30 @@ impl Count {
                 Err(Trouble::Line(_)) if keep_going => count.total += 1,
                 Err(Trouble::Line(error) | Trouble::Reader(error)) => return Err(error),
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::Ordering;
+
+    #[test]
+    fn a_panic_is_told_before_the_channel_ends() {
+        for panics in [false, true] {
+            let (ids, received) = bounded::<()>(0);
+            let told = Arc::new(AtomicU64::new(0));
+            let feeder = thread::spawn({
+                let told = told.clone();
+                move || {
+                    let _told = OnPanic(|| _ = told.fetch_add(1, Ordering::SeqCst));
+                    assert!(!panics && ids.is_empty(), "as it should be, in this test");
+                }
+            });
+            assert!(received.recv().is_err());
+            assert_eq!(told.load(Ordering::SeqCst), u64::from(panics));
+            assert_eq!(feeder.join().is_err(), panics);
         }
     }
 }
