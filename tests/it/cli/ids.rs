@@ -145,3 +145,11 @@ fn a_range_of_any_length_is_walked() {
     assert_eq!(done.code(1).ids().len(), 99);
     assert!(done.stderr.contains("fetched 99 of 18446744073709551615 ids"), "{}", done.stderr);
 }
+
+#[test]
+fn a_range_with_more_digits_than_can_be_written_is_refused() {
+    let api = Api::new();
+    let done = get(["--ids", &format!("{}-2", "0".repeat(70_000) + "1"), &api.url]);
+    let said = "'00000000000000000000…' has 70001 digits (use at most 255)";
+    assert!(done.code(2).errors()[0].ends_with(said), "{}", done.stderr);
+}

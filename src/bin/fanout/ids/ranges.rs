@@ -8,8 +8,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::vec;
 
-use super::meant;
+use super::{LONGEST_NUMBER, meant};
 use crate::values::meant::or_hint;
+
+/// A number of a range may have so many digits, zeros before it among them: as many as the name of a file.
+const MOST_DIGITS: usize = 255;
 
 /// Ranges in the order in which they were given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,6 +174,10 @@ fn number(text: &str, item: &str) -> Result<u64, String> {
     if !crate::values::digits(text) {
         return Err(format!("'{shown}' is no number and no range ({})", meant::instead(item)));
     }
+    if text.len() > MOST_DIGITS {
+        let (start, digits) = (&text[..LONGEST_NUMBER], text.len());
+        return Err(format!("'{start}…' has {digits} digits (use at most {MOST_DIGITS})"));
+    }
     text.parse().map_err(|_| format!("'{shown}' is too large (use at most {})", u64::MAX))
 }
 
@@ -305,6 +312,17 @@ mod tests {
                 ids("1-5,3-4,4,007-012,0-2").iter().filter(|given| *given == id).count()
             };
             assert_eq!(index.times(id), given as u128, "{id}");
+        }
+    }
+
+    #[test]
+    fn no_id_is_longer_than_can_be_written() {
+        let longest = "0".repeat(MOST_DIGITS - 1) + "7";
+        assert_eq!(ids(&longest), [longest.as_str()]);
+        for text in ["0".repeat(MOST_DIGITS) + "7", format!("1-{}2", "0".repeat(70_000))] {
+            let error = Ranges::parse(&text).unwrap_err();
+            assert!(error.starts_with("'00000000000000000000…' has "), "{error}");
+            assert!(error.ends_with(" digits (use at most 255)"), "{error}");
         }
     }
 
