@@ -136,3 +136,16 @@ fn a_folder_that_cannot_be_had_is_refused_before_anything_is_sent() {
     assert_eq!(api.ids_so_far(), [] as [&str; 0]);
     assert_eq!(folder.names(), [] as [&str; 0]);
 }
+
+#[test]
+fn a_file_beside_the_bodies_that_could_have_the_name_of_one_is_refused() {
+    let (api, folder) = (Api::new(), TempFolder::new("beside"));
+    fs::create_dir(&folder.0).unwrap();
+    let file = folder.0.join("7");
+    for option in ["--failed", "--summary-json", "--report"] {
+        let done = fetch(&api, &folder, &[option, file.to_str().unwrap()], "7\n");
+        let said = format!("{option} {}: lies in the folder of --output-dir", file.display());
+        assert!(done.code(2).errors()[0].starts_with(&said), "{}", done.stderr);
+    }
+    assert_eq!((folder.names(), api.ids_so_far()), (vec![], vec![]));
+}

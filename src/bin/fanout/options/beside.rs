@@ -2,6 +2,7 @@
 //!
 //! They are renamed into their places, and so take away what stands there. That may be a file that the run
 //! reads, which is as it should be for --failed; but not one that it writes, nor one that it does not read to its end.
+//! And none is in the folder of the bodies, where an id may have its name.
 
 use std::path::Path;
 
@@ -12,6 +13,8 @@ use crate::exit::UsageError;
 use crate::ids::Ids;
 use crate::streams::{FileId, file_of_standard_output};
 
+const AMONG_BODIES: &str = "lies in the folder of --output-dir (put it elsewhere)";
+
 /// Opens the file of --failed, if there is to be one.
 pub(super) fn failed(args: &OutputArgs, ids: &Ids) -> Result<Option<Beside>, UsageError> {
     let Some(path) = &args.failed else { return Ok(None) };
@@ -20,6 +23,9 @@ pub(super) fn failed(args: &OutputArgs, ids: &Ids) -> Result<Option<Beside>, Usa
         return Err(cannot("standard output is for the records (use a file)"));
     }
     let file = Beside::open("failed", path)?;
+    if is_among_bodies(&file, args) {
+        return Err(cannot(AMONG_BODIES));
+    }
     if is_output(&file, path, args.output.as_deref()) {
         return Err(cannot("is the file that the records go to (use another one)"));
     }
@@ -48,6 +54,9 @@ pub(super) fn figures(
         };
     }
     let file = Beside::open("summary-json", path)?;
+    if is_among_bodies(&file, args) {
+        return Err(cannot(AMONG_BODIES));
+    }
     if is_output(&file, path, args.output.as_deref()) {
         return Err(cannot("is the file that the records go to (use another one)"));
     }
@@ -74,6 +83,9 @@ pub(super) fn report<'a>(
         return Err(refused("standard output is for the records (use a file)"));
     }
     let file = Beside::open("report", path)?;
+    if is_among_bodies(&file, &args.output) {
+        return Err(refused(AMONG_BODIES));
+    }
     if is_output(&file, path, args.output.output.as_deref()) {
         return Err(refused("is the file that the records go to (use another one)"));
     }
@@ -93,6 +105,12 @@ pub(super) fn report<'a>(
         }
         _ => Ok(Some(file)),
     }
+}
+
+/// Whether a body could get its name, and the other way round.
+fn is_among_bodies(file: &Beside, args: &OutputArgs) -> bool {
+    let folder = args.output_dir.as_ref().and_then(|folder| folder.canonicalize().ok());
+    folder.is_some_and(|folder| file.place().parent() == Some(&folder))
 }
 
 /// Whether the records go there, or would. For a file that is to be renamed it is the name that counts, and for
