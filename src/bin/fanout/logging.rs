@@ -7,9 +7,11 @@
 //! method and its URL all the same, without userinfo and query: see [`Endpoint`].
 
 use std::env;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
 
+use env_logger::fmt::Formatter;
+use env_logger::fmt::style::Style;
 use env_logger::{Builder, Logger, Target, WriteStyle};
 use log::kv::{self, Key, Source, Value, VisitSource};
 use log::{Level, LevelFilter, Log, Metadata, Record};
@@ -33,6 +35,10 @@ pub(crate) fn start(talk: TalkArgs, screen: &Screen) {
         builder.filter_module(OURS, level);
     }
     builder.write_style(if is_colourful() { WriteStyle::Always } else { WriteStyle::Never });
+    let style = if is_colourful() { Style::new().italic() } else { Style::new() };
+    builder.format_key_values(move |line, fields| {
+        fields.visit(&mut Fields { line, style }).map_err(io::Error::other)
+    });
     builder.target(Target::Pipe(Box::new(screen.clone())));
     let logger = builder.build();
     log::set_max_level(logger.filter());
@@ -63,6 +69,21 @@ fn is_colourful() -> bool {
 /// Whether the terminal says that it can only print lines.
 pub(crate) fn is_dumb() -> bool {
     env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
+/// The fields of a line, as env_logger writes them, but escaped: ids and headers are texts of others, and cannot write
+/// to a terminal what they like.
+struct Fields<'a> {
+    line: &'a mut Formatter,
+    style: Style,
+}
+
+impl<'kvs> VisitSource<'kvs> for Fields<'_> {
+    fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), kv::Error> {
+        let Fields { line, style } = self;
+        write!(line, " {style}{key}{style:#}={}", value.to_string().escape_debug())?;
+        Ok(())
+    }
 }
 
 struct Capped(Logger);

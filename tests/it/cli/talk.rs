@@ -87,3 +87,12 @@ fn progress_is_for_terminals_unless_it_is_asked_for() {
     }
     assert!(!done.stderr.contains('\u{1b}'), "no terminal, no codes: {}", done.stderr);
 }
+
+#[test]
+fn an_id_cannot_write_to_a_terminal_what_it_likes() {
+    let api = Api::new();
+    let done = get_with_input(["-v", "--keep-going", &api.url], "a\u{1b}[31mb\u{7}\n\u{202e}c\n");
+    assert!(done.code(1).stderr.contains(r" user_id=a\u{1b}[31mb\u{7} "), "{}", done.stderr);
+    assert!(done.stderr.contains(r" user_id=\u{202e}c "), "{}", done.stderr);
+    assert!(done.stderr.chars().all(|c| c == '\n' || !c.is_control()), "{:?}", done.stderr);
+}
