@@ -223,6 +223,12 @@ impl Outbox {
         !batch.is_empty()
     }
 
+    /// From the writer: a part of what it took is out. Whoever has patience while the reader goes on looks when that
+    /// would end.
+    pub(crate) fn goes_on(&self) {
+        self.state.lock().progress_at = Some(Instant::now());
+    }
+
     /// From the writer: the records that it took are out.
     pub(crate) fn written(&self) {
         let mut state = self.state.lock();

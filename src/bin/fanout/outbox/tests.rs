@@ -186,3 +186,16 @@ fn an_end_lets_the_feeder_go() {
         });
     }
 }
+
+#[test]
+fn a_reader_that_takes_a_part_of_a_record_is_waited_for_anew() {
+    let outbox = Outbox::new(eight());
+    let closed_at = Instant::now();
+    let ends = || outbox.state.lock().patience_ends(Patience::WhileReading, closed_at);
+    assert_eq!(ends(), Some(closed_at + STALLED));
+    while Instant::now() == closed_at {
+        thread::yield_now();
+    }
+    outbox.goes_on();
+    assert!(ends() > Some(closed_at + STALLED));
+}

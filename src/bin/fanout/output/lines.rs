@@ -16,6 +16,10 @@ const TO_A_FILE: usize = 256 * 1024;
 /// is in the pipe and what is not.
 const TO_A_PIPE: usize = 4096;
 
+/// So many bytes of a longer record are written at once to anything else: what a pipe holds, on Linux. Each of them
+/// shows that its reader goes on.
+const PIECE: usize = 64 * 1024;
+
 /// Where lines go.
 pub(super) struct Lines {
     file: File,
@@ -23,6 +27,8 @@ pub(super) struct Lines {
     pub(super) name: String,
     /// So many bytes are written at once, if they are of several records.
     pub(super) at_once: usize,
+    /// And no more of one record.
+    piece: usize,
     /// The length before the next record, of a file that is ours alone.
     length: Option<u64>,
     /// What goes out together.
@@ -38,20 +44,20 @@ pub(super) struct Broken {
 impl Lines {
     /// `length` is that of a file that nobody else writes to.
     pub(super) fn new(file: File, name: impl Into<String>, is_regular: bool, length: Option<u64>) -> Lines {
-        let at_once = if is_regular { TO_A_FILE } else { TO_A_PIPE };
-        Lines { file, name: name.into(), at_once, length, batch: Vec::new() }
+        let (at_once, piece) = if is_regular { (TO_A_FILE, usize::MAX) } else { (TO_A_PIPE, PIECE) };
+        Lines { file, name: name.into(), at_once, piece, length, batch: Vec::new() }
     }
 
-    /// Writes the lines of these records.
-    pub(super) fn write(&mut self, records: &[Record]) -> Result<(), Broken> {
+    /// Writes the lines of these records. `goes_on` is called whenever some of it has been taken.
+    pub(super) fn write(&mut self, records: &[Record], goes_on: &dyn Fn()) -> Result<(), Broken> {
         let mut batch = std::mem::take(&mut self.batch);
         let result = match records {
             // It may be large, and need not be copied.
-            [record] => self.write_all(&record.line),
+            [record] => self.write_all(&record.line, goes_on),
             records => {
                 batch.clear();
                 records.iter().for_each(|record| batch.extend_from_slice(&record.line));
-                self.write_all(&batch)
+                self.write_all(&batch, goes_on)
             }
         };
         self.batch = batch;
@@ -63,12 +69,16 @@ impl Lines {
     }
 
     /// The error comes with the number of bytes that had been written before.
-    fn write_all(&mut self, bytes: &[u8]) -> Result<(), (usize, io::Error)> {
+    fn write_all(&mut self, bytes: &[u8], goes_on: &dyn Fn()) -> Result<(), (usize, io::Error)> {
         let mut written = 0;
         while written < bytes.len() {
-            match self.file.write(&bytes[written..]) {
+            let left = &bytes[written..];
+            match self.file.write(&left[..left.len().min(self.piece)]) {
                 Ok(0) => return Err((written, io::ErrorKind::WriteZero.into())),
-                Ok(more) => written += more,
+                Ok(more) => {
+                    written += more;
+                    goes_on();
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err((written, error)),
             }
@@ -113,5 +123,28 @@ mod tests {
         {
             assert_eq!(whole(&records, bytes), expected, "{bytes} bytes");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_long_record_is_told_of_piece_by_piece_where_somebody_reads_it() {
+        use std::cell::Cell;
+        use std::io::Read;
+        use std::os::fd::OwnedFd;
+        use std::os::unix::net::UnixStream;
+
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let reader = std::thread::spawn(move || {
+            let mut text = String::new();
+            theirs.read_to_string(&mut text).unwrap();
+            text
+        });
+        let long = "x".repeat(4 * PIECE) + "\n";
+        let pieces = Cell::new(0);
+        let mut lines = Lines::new(File::from(OwnedFd::from(ours)), "a socket", false, None);
+        let written = lines.write(&[Record::of_line(long.clone())], &|| pieces.set(pieces.get() + 1));
+        assert!(written.is_ok() && pieces.get() >= 5, "{} pieces", pieces.get());
+        drop(lines);
+        assert_eq!(reader.join().unwrap(), long);
     }
 }

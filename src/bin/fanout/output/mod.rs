@@ -54,7 +54,7 @@ impl Output {
         let writer = move || {
             let (at_once, mut batch) = (sink.at_once(), Vec::new());
             while outbox.take(at_once, &mut batch) {
-                if let Err(failure) = sink.write(&batch) {
+                if let Err(failure) = sink.write(&batch, &|| outbox.goes_on()) {
                     outbox.failed(failure);
                     return on_failure();
                 }
@@ -86,10 +86,11 @@ impl Sink {
     }
 
     /// The file first, and then the line that tells of it.
-    fn write(&mut self, records: &[Record]) -> Result<(), WriteFailure> {
+    fn write(&mut self, records: &[Record], goes_on: &dyn Fn()) -> Result<(), WriteFailure> {
         let (written, failure) = self.write_files(records);
         if let Some(lines) = &mut self.lines {
-            lines.write(&records[..written]).map_err(|Broken { written, error }| WriteFailure {
+            let written = lines.write(&records[..written], goes_on);
+            written.map_err(|Broken { written, error }| WriteFailure {
                 written,
                 name: lines.name.clone(),
                 error,
