@@ -67,10 +67,12 @@ pub(crate) fn read(file: impl Read, fetched: &mut Fetched) -> Result<u64, Unusab
     Ok(whole)
 }
 
-/// Whether a record may have begun like this.
+/// Whether a record may have begun like this. What is zero from before the end of its beginning is zero throughout:
+/// many a file of something else begins with one.
 fn may_be_torn(tail: &[u8]) -> bool {
     let written = tail.iter().position(|byte| *byte == 0).unwrap_or(tail.len());
-    tail[..written].iter().zip(START).all(|(byte, expected)| byte == expected)
+    let is_start = tail[..written].iter().zip(START).all(|(byte, expected)| byte == expected);
+    is_start && (written >= START.len() || tail[written..].iter().all(|byte| *byte == 0))
 }
 
 /// What tells a record, and a success from a failure. What else it may hold is read over.
@@ -173,6 +175,15 @@ mod tests {
             let zeros = [text.as_bytes(), &[0; 5_000]].concat();
             assert_eq!(read_text(zeros).unwrap().0 as usize, ONE.len());
         }
+    }
+
+    #[test]
+    fn a_file_that_only_begins_with_zeros_is_no_record() {
+        for text in ["\0\0\u{1}\0\u{1}\0\u{10}\u{10}", "\0{\"id\":\"", "{\"id\0\0:\"7"] {
+            let error = read_text(text).err().unwrap();
+            assert!(error.starts_with("line 1 is no record"), "{error}");
+        }
+        assert_eq!(read_text("{\"id\":\"7\0\u{1}").unwrap().0, 0);
     }
 
     #[test]
