@@ -2,7 +2,7 @@
 //! Until then, and if it never comes to that, what stood in its place before stays there.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process;
@@ -20,8 +20,6 @@ pub(crate) struct Beside {
     beside: PathBuf,
     /// Where it belongs.
     place: PathBuf,
-    /// What stood there before, if something did.
-    permissions: Option<Permissions>,
     /// How people know it.
     name: String,
 }
@@ -50,7 +48,10 @@ impl Beside {
             Err(error) => return Err(error),
         };
         let (file, beside) = create_beside(&place)?;
-        Ok(Beside { writer: BufWriter::new(file), beside, place, permissions, name })
+        let file = Beside { writer: BufWriter::new(file), beside, place, name };
+        // From now on, and not at the end: what nobody else may read, nobody may read while it is written, either.
+        permissions.map_or(Ok(()), |permissions| file.writer.get_ref().set_permissions(permissions))?;
+        Ok(file)
     }
 
     /// How people know it: the path as it was given.
@@ -66,12 +67,8 @@ impl Beside {
     /// Puts what was written in its place. With `patience`, not before it is on the disk.
     pub(crate) fn keep(mut self, patience: bool) -> io::Result<()> {
         self.writer.flush()?;
-        let file = self.writer.get_ref();
-        if let Some(permissions) = self.permissions.take() {
-            file.set_permissions(permissions)?;
-        }
         if patience {
-            file.sync_all()?;
+            self.writer.get_ref().sync_all()?;
         }
         fs::rename(&self.beside, &self.place)?;
         self.beside = PathBuf::new();
@@ -171,9 +168,12 @@ mod tests {
         let folder = folder("link");
         let (path, link) = (folder.join("ids.txt"), folder.join("link.txt"));
         fs::write(&path, "old").unwrap();
-        fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         symlink(&path, &link).unwrap();
-        Beside::open("failed", &link).unwrap().keep(true).unwrap();
+        let file = Beside::open("failed", &link).unwrap();
+        let on_its_way = fs::metadata(&file.beside).unwrap();
+        assert_eq!(on_its_way.permissions().mode() & 0o777, 0o640, "from the beginning");
+        file.keep(true).unwrap();
         assert!(link.is_symlink() && fs::read(&path).unwrap().is_empty());
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
         fs::remove_dir_all(folder).unwrap();
