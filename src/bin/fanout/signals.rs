@@ -40,6 +40,12 @@ impl Caught {
         self.0.progress.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// How often it went on.
+    #[cfg(test)]
+    pub(crate) fn progress(&self) -> u64 {
+        self.0.progress.load(Ordering::Relaxed)
+    }
+
     /// Returns when there has been no progress for so long.
     #[cfg(unix)]
     fn wait_for_a_standstill(&self, patience: std::time::Duration) {

@@ -25,6 +25,7 @@ use std::thread::{self, JoinHandle};
 use crossbeam_channel::{Receiver, bounded};
 
 use crate::exit::{UsageError, reason};
+use crate::signals::Caught;
 use crate::streams::{self, FileId, Standard};
 use lines::Lines;
 use walk::{From, Skipped};
@@ -202,11 +203,13 @@ impl Ids {
         Ok(())
     }
 
-    /// Starts the thread that brings the ids, each when `taker` admits it, and up to so many ahead.
+    /// Starts the thread that brings the ids, each when `taker` admits it, and up to so many ahead. `caught` hears that
+    /// the walk through them goes on, also where it passes over many.
     pub(crate) fn feed(
         self,
         ahead: usize,
         taker: impl Taker + Send + 'static,
+        caught: Caught,
     ) -> io::Result<(Receiver<Numbered>, Feeder)> {
         let (ids, receiver) = bounded(ahead);
         let is_bounded = self.source.is_bounded();
@@ -215,10 +218,10 @@ impl Ids {
             Some(_) => skipped, // counted already
             None => skipped.counted(self.there_already, self.duplicates),
         };
-        let mut walk = Walk::new(self.source.open(), skipped);
+        let mut walk = Walk::new(self.source.open(), skipped, caught);
         let feeder = move || {
             // Before the channel's end goes with the thread: that alone would look like the last of the ids.
-            let _told = OnPanic(|| _ = on_trouble(Trouble::Reader(BROKEN.to_owned())));
+            let _told = OnPanic(|| _ = taker.meet(Trouble::Reader(BROKEN.to_owned())));
             while let Some(id) = walk.next() {
                 let id = match id {
                     Ok(id) => id,

@@ -13,11 +13,19 @@ use super::lines::{Lines, Trouble};
 use super::ranges::RangeWalk;
 use super::seen::Seen;
 use super::silence::Told;
+use crate::signals::Caught;
+
+/// After so many ids, whoever waits for the end of a run hears that the walk goes on: it may be for long that each of
+/// them is passed over.
+const SIGN_OF_LIFE: u64 = 1_024;
 
 /// A walk through a source.
 pub(crate) struct Walk {
     from: From,
     skipped: Skipped,
+    /// How many ids have come, and who hears of it.
+    come: u64,
+    caught: Caught,
 }
 
 /// The ids that are passed over.
@@ -45,8 +53,8 @@ pub(crate) struct LeftOfRanges {
 }
 
 impl Walk {
-    pub(super) fn new(from: From, skipped: Skipped) -> Walk {
-        Walk { from, skipped }
+    pub(super) fn new(from: From, skipped: Skipped, caught: Caught) -> Walk {
+        Walk { from, skipped, come: 0, caught }
     }
 
     /// The number of the line that was read last; nothing for ranges.
@@ -80,6 +88,10 @@ impl Iterator for Walk {
                     Err(trouble) => return Some(Err(trouble)),
                 },
             };
+            self.come = self.come.wrapping_add(1);
+            if self.come % SIGN_OF_LIFE == 0 {
+                self.caught.goes_on();
+            }
             if !self.skipped.holds(&id) {
                 return Some(Ok(id));
             }
@@ -110,5 +122,21 @@ impl Skipped {
         // ORDERING: a number to show; nothing else is read by it.
         counter.fetch_add(1, Ordering::Relaxed);
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::Ranges;
+
+    #[test]
+    fn a_walk_over_what_is_passed_over_gives_signs_of_life() {
+        let caught = Caught::default();
+        let often = vec!["7"; 5 * SIGN_OF_LIFE as usize].join(",");
+        let from = From::Ranges(Ranges::parse(&often).unwrap().walk());
+        let mut walk = Walk::new(from, Skipped::new(None, true), caught.clone());
+        assert_eq!(walk.next(), Some(Ok("7".to_owned())));
+        assert_eq!((caught.progress(), walk.next(), caught.progress()), (0, None, 5));
     }
 }

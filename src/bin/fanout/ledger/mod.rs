@@ -134,7 +134,7 @@ impl Ledger {
             (0..times).for_each(|_| state.file.put(&id));
         }
         match walk {
-            Some(walk) => state.file.put_rest(walk, caught),
+            Some(walk) => state.file.put_rest(walk),
             None if state.is_exhausted => {}
             None => state.file.is_without_lines_behind(state.line.unwrap_or(0)),
         }

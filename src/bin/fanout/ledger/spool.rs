@@ -10,9 +10,6 @@ use crate::signals::Caught;
 /// rest of `1-18446744073709551615`, is told as a range.
 const MOST_OF_RANGES: u128 = 10_000_000;
 
-/// After so many ids, whoever waits for the end hears that it goes on.
-const SIGN_OF_LIFE: u64 = 1_024;
-
 /// A reader of ids takes it off the first line: an id that begins with it needs another one.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
@@ -75,12 +72,11 @@ impl Spool {
     }
 
     /// All that is left to read.
-    pub(super) fn put_rest(&mut self, mut walk: Walk, caught: &Caught) {
+    pub(super) fn put_rest(&mut self, mut walk: Walk) {
         if let Some(ranges) = walk.left_of_ranges().filter(|ranges| ranges.count > MOST_OF_RANGES) {
             self.left.ranges = Some(ranges);
             return;
         }
-        let mut signs = (0..SIGN_OF_LIFE).cycle();
         while self.left.failure.is_none() {
             match walk.next() {
                 None => return,
@@ -90,9 +86,6 @@ impl Spool {
                     self.left.unreadable = Some(error);
                     return;
                 }
-            }
-            if signs.next() == Some(0) {
-                caught.goes_on();
             }
         }
     }

@@ -44,7 +44,7 @@ impl Run {
         let ledger = Arc::new(Ledger::new(Beside::open("failed", &path).unwrap(), is_ordered));
         let outbox = Arc::new(Outbox::new(UnderWay::new(50, false)));
         let ids = Ids::from_ranges(Ranges::parse("1-9").unwrap(), true);
-        let (ids, feeder) = ids.feed(1, Both(ledger.clone(), outbox.clone())).unwrap();
+        let (ids, feeder) = ids.feed(1, Both(ledger.clone(), outbox.clone()), Caught::default()).unwrap();
         Run { path, ledger, outbox, ids, feeder }
     }
 
