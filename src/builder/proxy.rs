@@ -118,7 +118,7 @@ fn no_proxy(list: &str) -> Result<NoProxy, BuildError> {
     NoProxy::parse(list).map_err(|entry| {
         let right =
             "a list has hosts, addresses and networks (10.0.0.0/8), each with a port if need be, or *";
-        BuildError::new("no_proxy", format!("{entry:?}"), right)
+        BuildError::new("no_proxy", format!("{:?}", shown(entry)), right)
     })
 }
 
@@ -157,16 +157,20 @@ fn parse(setting: &'static str, text: &str) -> Result<Option<Arc<Proxy>>, BuildE
     Ok(Some(Arc::new(Proxy { host: host.to_ascii_lowercase(), port, authorization })))
 }
 
-/// A URL without what may be a user and a password, however broken it is.
+/// A URL without what may be a user and a password, or a query, however broken it is.
 fn shown(text: &str) -> String {
     let (scheme, rest) = match text.split_once("://") {
         Some((scheme, rest)) => (format!("{scheme}://"), rest),
         None => (String::new(), text),
     };
     match rest.rsplit_once('@') {
-        Some((_, host)) => format!("{scheme}…@{host}"),
-        None => format!("{scheme}{rest}"),
+        Some((_, host)) => format!("{scheme}…@{}", without_query(host)),
+        None => format!("{scheme}{}", without_query(rest)),
     }
+}
+
+fn without_query(text: &str) -> String {
+    text.split_once('?').map_or_else(|| text.to_owned(), |(text, _)| format!("{text}?…"))
 }
 
 #[cfg(test)]
@@ -231,6 +235,8 @@ mod tests {
             ("http://h:", r#"proxy is "http://h:": a proxy is"#),
             ("http://", r#"proxy is "http://": a proxy is"#),
             ("http://h/proxy.pac", r#"proxy is "http://h/proxy.pac": a proxy is"#),
+            ("http://h:1/?token=secret", r#"proxy is "http://h:1/?…": a proxy is"#),
+            ("http://me:secret@h?a=secret", r#"proxy is "http://…@h?…": a proxy is"#),
             ("h\u{7}:1", r#"proxy is "h\u{7}:1": a proxy is"#),
         ];
         for (text, says) in cases {
@@ -306,6 +312,8 @@ mod tests {
         assert_eq!(proxies.none_for, NoProxy::parse("h").unwrap(), "what means nothing here is left out");
         let proxies = asking(settings("p:1", Some("")), &variables).unwrap();
         assert_eq!(proxies.none_for, NoProxy::default());
+        let error = asking(settings("p:1", Some("h,http://me:secret@h:1")), &variables).unwrap_err();
+        assert!(error.to_string().starts_with("no_proxy is \"http://…@h:1\": "), "{error}");
         let error = asking(settings("p:1", Some("h,a*b")), &variables).unwrap_err();
         assert!(error.to_string().starts_with("no_proxy is \"a*b\": a list has hosts"), "{error}");
     }
