@@ -144,7 +144,7 @@ impl FanOutClient {
         E: From<Error>,
         F: FnMut(Outcome<I>) -> Result<(), E>,
     {
-        self.run(cancel, FromIterator(ids.into_iter()), each)
+        self.run(cancel, |_| FromIterator(ids.into_iter()), each)
     }
 
     /// As [`fetch_each`](FanOutClient::fetch_each), for ids that come from elsewhere, in their own time: from a
@@ -176,7 +176,7 @@ impl FanOutClient {
         E: From<Error>,
         F: FnMut(Outcome<I>) -> Result<(), E>,
     {
-        self.run(cancel, FromChannel::new(ids, cancel), each)
+        self.run(cancel, |cancel| FromChannel::new(ids, cancel), each)
     }
 
     /// The limiter of all calls on this client, to look at or to change while they run.
@@ -199,7 +199,12 @@ impl FanOutClient {
         self.inner.parked.load(Ordering::Relaxed)
     }
 
-    fn run<I, E, S, F>(&self, cancel: &CancelToken, source: S, each: F) -> Result<(), E>
+    fn run<I, E, S, F>(
+        &self,
+        cancel: &CancelToken,
+        source: impl FnOnce(&CancelToken) -> S,
+        each: F,
+    ) -> Result<(), E>
     where
         I: Display + Send,
         E: From<Error>,
@@ -209,17 +214,27 @@ impl FanOutClient {
         let Inner { fetcher, max_in_flight, keep_going, parked } = &*self.inner;
         let started = Instant::now();
         emit(&Event::RunStarted { max_in_flight: *max_in_flight });
+        #[cfg(feature = "redis")]
+        let part = fetcher.quota.take_part(cancel);
+        #[cfg(feature = "redis")]
+        let (cancel, fellows) = match &part {
+            Some(part) => (part.cancel(), Some(part as &dyn fan_out::Fellows)),
+            None => (cancel, None),
+        };
+        #[cfg(not(feature = "redis"))]
+        let fellows = None;
         let plan = Plan {
             cancel,
             workers: *max_in_flight,
             keep_going: *keep_going,
             retries: fetcher.retry.retries() > 0,
             clock: fetcher.quota.clock().clone(),
+            fellows,
             parked: parked.clone(),
             spawner: Spawner::default(),
         };
         let run = fetcher.run();
-        let (delivered, ended) = fan_out::run(&plan, source, &run, each);
+        let (delivered, ended) = fan_out::run(&plan, source(cancel), &run, each);
         let (retries, elapsed) = (run.retries(), started.elapsed());
         emit(&Event::RunEnded { delivered, retries, ok: ended.is_ok(), elapsed });
         ended

@@ -38,6 +38,12 @@ pub(crate) enum Clock {
 }
 
 impl Clock {
+    /// Whether it is the system's.
+    #[cfg(feature = "redis")]
+    pub(crate) fn is_real(&self) -> bool {
+        matches!(self, Clock::System)
+    }
+
     pub(crate) fn now(&self) -> Instant {
         match self {
             Clock::System => Instant::now(),

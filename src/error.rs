@@ -61,6 +61,12 @@ pub enum ErrorKind {
     /// The server has asked for a longer pause than [`max_wait`](crate::Builder::max_wait). Ends the run, also with
     /// [`keep_going`](crate::Builder::keep_going).
     LongPause,
+    /// The quota that is shared with other processes (feature `redis`) cannot be had: Redis is out of reach, or says
+    /// no. Nothing was sent. Ends the run, also with [`keep_going`](crate::Builder::keep_going).
+    SharedQuota,
+    /// Another process of the same run has failed (feature `redis`). Ends the run, also with
+    /// [`keep_going`](crate::Builder::keep_going).
+    RunFailed,
     /// The operating system refused the first threads of the call, without which there is no run.
     Thread,
 }

@@ -148,6 +148,7 @@
 //! [`FanOutClient`] checks its settings ([`Builder`]), and hands a call to the engine (`fan_out`): the caller's
 //! thread feeds ids and delivers outcomes, workers do what `fetch` says: a permit and a token (`quota`), a request
 //! (`request`), an exchange (`transport`, the only place that knows how ureq works), and perhaps another try (`retry`).
+//! With the feature `redis` a permit and a token may come from a quota that many processes share (`shared`).
 //! Whoever observes is shown each [`Exchange`] on the way.
 //! Whatever a worker is blocked in stands on three files: `turnstile` (a line of threads), `tether` (a worker and the
 //! socket it is blocked in) and `cancel` (who stops whom). At the bottom lies what only computes: `limits` over
@@ -177,6 +178,8 @@ mod advice;
 mod permits;
 mod quota;
 mod rate_limiter;
+#[cfg(feature = "redis")]
+mod shared;
 
 mod cancel;
 mod clock;
@@ -219,6 +222,8 @@ pub use rate::{InvalidLimit, Rate};
 pub use rate_limiter::{AcquireError, RateLimiter};
 pub use request::{IntoBody, IntoRequest, MAX_REQUEST_LINE, encode};
 pub use retry::{RetryBudget, RetryPolicy};
+#[cfg(feature = "redis")]
+pub use shared::{Grant, SharedAcquireError, SharedError, SharedErrorKind, SharedQuota, SharedQuotaBuilder};
 pub use transport::MAX_HEAD;
 #[cfg(feature = "test-kit")]
 pub use virtual_clock::VirtualClock;

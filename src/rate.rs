@@ -134,6 +134,9 @@ pub enum InvalidLimit {
     TooManyLimits,
     /// The limiter has no limit of that number.
     NoSuchLimit,
+    /// A limit that a shared quota cannot keep (feature `redis`): its burst leaves no room for the margin, or its
+    /// numbers are too large to be counted exactly there.
+    CannotBeShared,
 }
 
 impl fmt::Display for InvalidLimit {
@@ -150,6 +153,9 @@ impl fmt::Display for InvalidLimit {
             }
             InvalidLimit::NoLimits => "there must be at least one limit; it may be Rate::UNLIMITED",
             InvalidLimit::TooManyLimits => "more limits than one limiter keeps (fanout::MAX_LIMITS)",
+            InvalidLimit::CannotBeShared => {
+                "a shared quota cannot keep this limit: use a larger burst, or a rounder rate"
+            }
             InvalidLimit::NoSuchLimit => "there is no limit of that number; the first one is 0",
         })
     }

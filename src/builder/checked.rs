@@ -10,11 +10,13 @@ use crate::error::BuildError;
 use crate::limit::Limit;
 use crate::quota::{Quota, Settings};
 use crate::rate::InvalidLimit;
+#[cfg(feature = "redis")]
+use crate::rate::Rate;
 use crate::rate_limiter::RateLimiter;
 use crate::request::{MAX_REQUEST_LINE, RequestSource, RequestTemplate, Template, Text, check_header};
 use crate::transport::{HttpClient, HttpSettings, Pinned};
 
-use super::{Builder, MAX_IN_FLIGHT, Requests};
+use super::{Builder, DEFAULT_RATE, MAX_IN_FLIGHT, Requests};
 
 impl Builder {
     pub(super) fn quota(&self) -> Result<Quota, BuildError> {
@@ -26,6 +28,8 @@ impl Builder {
             max_wait: self.max_wait,
             adaptive: self.adaptive,
             clock: self.clock.clone(),
+            #[cfg(feature = "redis")]
+            shared: self.shared.clone(),
         };
         Ok(Quota::new(self.limiter()?, settings))
     }
@@ -41,11 +45,16 @@ impl Builder {
     }
 
     fn limiter(&self) -> Result<RateLimiter, BuildError> {
-        let burst = self.burst.unwrap_or_else(|| self.rate.default_burst());
-        let first = Limit::new(self.rate, burst);
+        #[cfg(feature = "redis")]
+        if let Some(shared) = &self.shared {
+            return self.limiter_beside(shared);
+        }
+        let rate = self.rate.unwrap_or(DEFAULT_RATE);
+        let burst = self.burst.unwrap_or_else(|| rate.default_burst());
+        let first = Limit::new(rate, burst);
         first.checked().map_err(|invalid| match invalid {
             InvalidLimit::ZeroBurst => BuildError::new("burst", burst, "at least 1"),
-            invalid => BuildError::new("rate", self.rate, invalid),
+            invalid => BuildError::new("rate", rate, invalid),
         })?;
         for limit in &self.limits {
             // One by one, to name the one at fault.
@@ -54,6 +63,37 @@ impl Builder {
         let all: Vec<Limit> = [first].into_iter().chain(self.limits.iter().copied()).collect();
         let too_many = |invalid| BuildError::new("limit", format!("one of {}", all.len()), invalid);
         RateLimiter::with_clock(&all, self.clock.clone()).map_err(too_many)
+    }
+
+    /// The client's own limiter, where the limits are elsewhere: it holds nobody up but in a pause, or for the
+    /// controller, which begins with what the shared limit allows.
+    #[cfg(feature = "redis")]
+    fn limiter_beside(&self, shared: &crate::SharedQuota) -> Result<RateLimiter, BuildError> {
+        let elsewhere = "the limits are those of the shared quota; set it there";
+        if let Some(rate) = self.rate {
+            return Err(BuildError::new("rate", rate, elsewhere));
+        }
+        if let Some(burst) = self.burst {
+            return Err(BuildError::new("burst", burst, elsewhere));
+        }
+        if let Some(limit) = self.limits.first() {
+            return Err(BuildError::new("limit", limit, elsewhere));
+        }
+        if !self.clock.is_real() {
+            let right = "a shared quota is kept by the clock of its server";
+            return Err(BuildError::new("virtual_clock", "set", right));
+        }
+        let least = self.timeout.saturating_mul(2);
+        if shared.counts_permits() && least > shared.lease() {
+            let right = format!(
+                "a request may take half as long as the lease of the shared quota, {:?}, and no longer",
+                shared.lease()
+            );
+            return Err(BuildError::new("timeout", format!("{:?}", self.timeout), right));
+        }
+        let own = shared.first_limit().filter(|_| self.adaptive).unwrap_or(Limit::new(Rate::UNLIMITED, 1));
+        RateLimiter::with_clock(&[own], self.clock.clone())
+            .map_err(|invalid| BuildError::new("limit", own, invalid))
     }
 
     pub(super) fn http_settings(&self) -> Result<HttpSettings, BuildError> {

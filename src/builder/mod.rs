@@ -29,7 +29,7 @@ use proxy::ProxySettings;
 #[must_use = "a builder does nothing until it is built"]
 pub struct Builder {
     requests: Requests,
-    rate: Rate,
+    rate: Option<Rate>,
     burst: Option<u32>,
     limits: Vec<Limit>,
     cost: Option<Arc<MakeCost>>,
@@ -39,6 +39,8 @@ pub struct Builder {
     max_wait: Duration,
     adaptive: bool,
     clock: Clock,
+    #[cfg(feature = "redis")]
+    shared: Option<crate::SharedQuota>,
     timeout: Duration,
     connect_timeout: Duration,
     stall_timeout: Option<Duration>,
@@ -64,6 +66,8 @@ enum Requests {
     Url(String),
     Closure(Arc<MakeRequest>),
 }
+
+const DEFAULT_RATE: Rate = Rate::per_second(10);
 
 /// The largest cap on requests in flight, since each has a thread: 1,024.
 pub const MAX_IN_FLIGHT: usize = 1_024;
@@ -104,7 +108,7 @@ impl Builder {
     fn new(requests: Requests) -> Builder {
         Builder {
             requests,
-            rate: Rate::per_second(10),
+            rate: None,
             burst: None,
             limits: Vec::new(),
             cost: None,
@@ -114,6 +118,8 @@ impl Builder {
             max_wait: Duration::from_secs(120),
             adaptive: false,
             clock: Clock::default(),
+            #[cfg(feature = "redis")]
+            shared: None,
             timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(5),
             stall_timeout: None,
@@ -138,7 +144,7 @@ impl Builder {
     /// How many requests in how much time, all calls on all clones of the client together. Every request on the wire
     /// counts: redirects and replays, too. Defaults to 10 a second.
     pub fn rate(mut self, rate: Rate) -> Builder {
-        self.rate = rate;
+        self.rate = Some(rate);
         self
     }
 
@@ -218,6 +224,17 @@ impl Builder {
     #[cfg(feature = "test-kit")]
     pub fn virtual_clock(mut self, clock: &crate::VirtualClock) -> Builder {
         self.clock = Clock::Virtual(clock.clone());
+        self
+    }
+
+    /// Takes its permits and tokens from a quota that is shared with other processes: see
+    /// [`SharedQuota`](crate::SharedQuota), whose limits stand in place of [`rate`](Builder::rate),
+    /// [`burst`](Builder::burst) and [`limit`](Builder::limit), which are refused beside it. Its cap comes on top of
+    /// the client's own [`max_in_flight`](Builder::max_in_flight), by which the client has its threads. What
+    /// [`adaptive`](Builder::adaptive) finds out stays with this client, below the shared limits.
+    #[cfg(feature = "redis")]
+    pub fn shared(mut self, quota: &crate::SharedQuota) -> Builder {
+        self.shared = Some(quota.clone());
         self
     }
 
@@ -407,7 +424,7 @@ impl Builder {
 impl std::fmt::Debug for Builder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Builder")
-            .field("rate", &self.rate)
+            .field("rate", &self.rate.unwrap_or(DEFAULT_RATE))
             .field("burst", &self.burst)
             .field("max_in_flight", &self.max_in_flight)
             .field("keep_going", &self.keep_going)

@@ -9,11 +9,11 @@ use crate::error::{Error, ErrorKind};
 use crate::outcome::Outcome;
 
 use super::source::Pull;
-use super::{Call, Crew, Message, Source, Work};
+use super::{Call, Crew, Fellows, Message, Source, Work};
 
 /// Feeds the workers and hands their outcomes to the closure.
 pub(super) struct Caller<'a, I, E, F> {
-    call: &'a Call,
+    call: &'a Call<'a>,
     messages: Receiver<Message<I>>,
     each: F,
     fed: u64,
@@ -34,7 +34,7 @@ where
     E: From<Error>,
     F: FnMut(Outcome<I>) -> Result<(), E>,
 {
-    pub(super) fn new(call: &'a Call, messages: Receiver<Message<I>>, each: F) -> Self {
+    pub(super) fn new(call: &'a Call<'a>, messages: Receiver<Message<I>>, each: F) -> Self {
         Caller { call, messages, each, fed: 0, delivered: 0, refused: None }
     }
 
@@ -137,6 +137,9 @@ where
         }
         if *fed == Fed::All && self.delivered == self.fed {
             return Ok(());
+        }
+        if let Some(error) = self.call.fellows.and_then(Fellows::failure) {
+            return Err(E::from(error));
         }
         Err(E::from(error_of(self.call.cancel.check().err().unwrap_or(Stopped::Cancelled))))
     }

@@ -16,7 +16,7 @@ use super::{Call, Job, Message, Plan, Work};
 /// The workers there are, and what it takes to start one more.
 pub(super) struct Crew<'scope, 'env, I, W: Work<I>> {
     scope: &'scope Scope<'scope, 'env>,
-    call: &'scope Call,
+    call: &'scope Call<'scope>,
     work: &'scope W,
     ids: Receiver<I>,
     messages_in: Sender<Message<I>>,
@@ -43,7 +43,7 @@ where
 {
     pub(super) fn new(
         scope: &'scope Scope<'scope, 'env>,
-        call: &'scope Call,
+        call: &'scope Call<'scope>,
         work: &'scope W,
         ids: Receiver<I>,
         messages_in: Sender<Message<I>>,

@@ -103,9 +103,20 @@ pub(crate) struct Plan<'a> {
     pub(crate) retries: bool,
     /// By which it comes again.
     pub(crate) clock: Clock,
+    /// Who does another part of the same job elsewhere, if there is somebody.
+    pub(crate) fellows: Option<&'a dyn Fellows>,
     /// Where the ids that wait for that are counted, those of all calls on the client together.
     pub(crate) parked: Arc<AtomicUsize>,
     pub(crate) spawner: Spawner,
+}
+
+/// Those who do other parts of the same job, elsewhere: the first failure of any ends all.
+pub(crate) trait Fellows: Sync {
+    /// This part has failed. Must not block.
+    fn tell(&self, error: &Error);
+
+    /// Why this part was cancelled, if it was because another one has failed.
+    fn failure(&self) -> Option<Error>;
 }
 
 /// What a worker tells the caller's thread.
@@ -146,7 +157,7 @@ where
 }
 
 /// What the threads of one call share.
-struct Call {
+struct Call<'a> {
     /// Ends the call: a child of the user's token.
     cancel: CancelToken,
     /// Ends only the waiting for room, when nobody delivers any more.
@@ -155,10 +166,11 @@ struct Call {
     verdict: Verdict,
     room: Permits,
     keep_going: bool,
+    fellows: Option<&'a dyn Fellows>,
 }
 
-impl Call {
-    fn of(plan: &Plan<'_>) -> Call {
+impl<'a> Call<'a> {
+    fn of(plan: &Plan<'a>) -> Call<'a> {
         Call {
             cancel: plan.cancel.child(),
             collecting: CancelToken::new(),
@@ -166,6 +178,7 @@ impl Call {
             verdict: Verdict::default(),
             room: Permits::new(ROOM),
             keep_going: plan.keep_going,
+            fellows: plan.fellows,
         }
     }
 
@@ -176,7 +189,7 @@ impl Call {
 }
 
 /// Ends everything that could keep a thread of the call alive. After a good run, that is the watchdog.
-struct StopOnDrop<'a, J>(&'a Call, Option<&'a Parking<J>>);
+struct StopOnDrop<'a, J>(&'a Call<'a>, Option<&'a Parking<J>>);
 
 impl<J> Drop for StopOnDrop<'_, J> {
     fn drop(&mut self) {

@@ -31,6 +31,7 @@ fn plan(cancel: &CancelToken, workers: usize) -> Plan<'_> {
         keep_going: false,
         retries: false,
         clock: Clock::default(),
+        fellows: None,
         parked: Arc::default(),
         spawner: Spawner::default(),
     }

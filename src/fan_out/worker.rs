@@ -67,7 +67,7 @@ const SMALL: usize = 4 * 1024;
 /// What a worker works with.
 pub(super) struct Desk<'a, I, W: Work<I>> {
     pub(super) number: usize,
-    pub(super) call: &'a Call,
+    pub(super) call: &'a Call<'a>,
     pub(super) ids: Receiver<I>,
     pub(super) messages: Sender<Message<I>>,
     pub(super) work: &'a W,
@@ -158,6 +158,7 @@ impl<I, W: Work<I>> Desk<'_, I, W> {
             // Recorded first, and cancelled only then. At a deadline, what is on the wire may go on until it; and so it
             // may if a failure is no reason to stop, but there will be no more tokens.
             let kind = error.kind();
+            call.fellows.inspect(|fellows| fellows.tell(&error));
             call.verdict.fail(error);
             if kind != ErrorKind::DeadlineExceeded && !(call.keep_going && is_for_all(kind)) {
                 call.cancel.cancel();
@@ -182,5 +183,6 @@ impl<I, W: Work<I>> Desk<'_, I, W> {
 
 /// Whether what one id has met would be met by all that come after it.
 fn is_for_all(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::DeadlineExceeded | ErrorKind::LongPause)
+    use ErrorKind::{DeadlineExceeded, LongPause, RunFailed, SharedQuota};
+    matches!(kind, DeadlineExceeded | LongPause | SharedQuota | RunFailed)
 }

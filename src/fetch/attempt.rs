@@ -86,7 +86,7 @@ impl<'a, 'w> Attempt<'a, 'w> {
         };
         let since = self.now();
         match self.fetcher.quota.enter(self.worker.cancel) {
-            Ok(in_flight) => (self.send(request, &in_flight, since), Some(in_flight)),
+            Ok(mut in_flight) => (self.send(request, &mut in_flight, since), Some(in_flight)),
             Err(stopped) => (Err(self.stopped(stopped, since, "an in-flight permit")), None),
         }
     }
@@ -96,7 +96,7 @@ impl<'a, 'w> Attempt<'a, 'w> {
     fn send(
         &mut self,
         request: &Prepared<'a>,
-        in_flight: &InFlight,
+        in_flight: &mut InFlight,
         mut since: Instant,
     ) -> Result<Response, Error> {
         let mut hop = None;
@@ -107,6 +107,10 @@ impl<'a, 'w> Attempt<'a, 'w> {
                 Ok(token) => token,
                 Err(denied) => return Err(self.denied(denied, since)),
             };
+            if token.is_late() {
+                self.fetcher.quota.unanswered(token);
+                continue;
+            }
             self.times.waited += token.granted_at.saturating_duration_since(since);
             if self.fetcher.observer.is_some() {
                 let place = Place {
@@ -178,6 +182,11 @@ impl<'a, 'w> Attempt<'a, 'w> {
                 let text =
                     format!("the server asks for {}, and at most {most:?} is waited for", told.in_words(now));
                 Error::new(ErrorKind::LongPause, text)
+            }
+            #[cfg(feature = "redis")]
+            Denied::Shared(error) => {
+                self.times.waited += self.now().saturating_duration_since(since);
+                error.into_error()
             }
         }
     }

@@ -127,7 +127,9 @@ impl<'a> Run<'a> {
         answered: &Answered,
         worker: &Worker<'_>,
     ) -> (Error, Option<Instant>) {
-        if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::DeadlineExceeded | ErrorKind::LongPause) {
+        let is_for_all =
+            matches!(error.kind(), ErrorKind::LongPause | ErrorKind::SharedQuota | ErrorKind::RunFailed);
+        if is_for_all || matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::DeadlineExceeded) {
             return (error, None);
         }
         let repeatable =

@@ -1,12 +1,18 @@
 //! What a client may do: so many requests in so much time, so many at a time, and what its server asks for.
 //!
-//! All of it belongs to the client, not to a call: all calls on all clones of one client share it.
+//! All of it belongs to the client, not to a call: all calls on all clones of one client share it. With a shared quota
+//! (`shared`) the limits and another cap belong to many processes together; who sends requests does not know which it
+//! is. Not a trait with two implementors: what is the client's own (its cap, its controller, its pauses) is there in
+//! both cases, and what is shared comes on top of it; and so the way within one process costs no call that cannot be
+//! seen through.
 //!
 //! The order is *permit, then token, then send*. A token that is taken before a wait for a permit is used late, and
 //! several such tokens at once break the bound on the wire. What came back is told ([`Quota::answered`]), and a pause
 //! that the server asks for holds up all that is sent afterwards.
 
 mod server;
+#[cfg(feature = "redis")]
+mod shared;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,6 +39,8 @@ pub(crate) struct Quota {
     adaptive: Option<Mutex<Adaptive>>,
     /// The pause in force, if the server asked for it, and in which words.
     told: Mutex<Option<Told>>,
+    #[cfg(feature = "redis")]
+    shared: Option<crate::shared::SharedQuota>,
 }
 
 /// How a quota is kept.
@@ -49,14 +57,21 @@ pub(crate) struct Settings {
     pub(crate) adaptive: bool,
     /// The limiter's.
     pub(crate) clock: Clock,
+    #[cfg(feature = "redis")]
+    pub(crate) shared: Option<crate::shared::SharedQuota>,
 }
 
 /// The right to have one request in flight. Every request still needs its token.
-pub(crate) struct InFlight(Permit);
+pub(crate) struct InFlight {
+    permit: Permit,
+    /// That of a shared quota comes with the first token.
+    #[cfg(feature = "redis")]
+    lease: Option<crate::shared::Lease>,
+}
 
 impl InFlight {
     pub(crate) fn since(&self) -> Instant {
-        self.0.granted_at
+        self.permit.granted_at
     }
 }
 
@@ -66,8 +81,17 @@ pub(crate) struct Token {
     pub(crate) granted_at: Instant,
     /// How many of each limit it is.
     pub(crate) cost: Cost,
+    /// Not to be used after that: what was granted elsewhere is late then.
+    use_by: Option<Instant>,
     /// With which the controller knows it again.
     ticket: Option<Ticket>,
+}
+
+impl Token {
+    /// Whether it has come too late to be used. To be asked right before the request is handed to HTTP.
+    pub(crate) fn is_late(&self) -> bool {
+        self.use_by.is_some_and(|use_by| use_by < Instant::now())
+    }
 }
 
 /// Why there is no token.
@@ -78,6 +102,9 @@ pub(crate) enum Denied {
     ExceedsBurst(crate::bucket::ExceedsBurst),
     /// The server has asked for a pause that is longer than is waited for.
     LongPause(Told),
+    /// The shared quota cannot be had.
+    #[cfg(feature = "redis")]
+    Shared(crate::shared::SharedError),
 }
 
 impl Quota {
@@ -88,23 +115,45 @@ impl Quota {
         Quota {
             limiter,
             permits: Permits::with_clock(settings.max_in_flight, settings.clock.clone()),
-            settings,
             adaptive,
             told: Mutex::default(),
+            #[cfg(feature = "redis")]
+            shared: settings.shared.clone(),
+            settings,
         }
     }
 
     /// Waits for a permit.
     pub(crate) fn enter(&self, cancel: &CancelToken) -> Result<InFlight, Stopped> {
-        Ok(InFlight(self.permits.acquire(1, cancel)?))
+        Ok(InFlight {
+            permit: self.permits.acquire(1, cancel)?,
+            #[cfg(feature = "redis")]
+            lease: None,
+        })
     }
 
     /// Waits for the token of the request that will be sent next, for this id; only who is in flight may.
-    pub(crate) fn token(&self, _: &InFlight, id: &str, cancel: &CancelToken) -> Result<Token, Denied> {
+    /// From a shared quota, the first one comes with a permit for all of its processes.
+    pub(crate) fn token(
+        &self,
+        in_flight: &mut InFlight,
+        id: &str,
+        cancel: &CancelToken,
+    ) -> Result<Token, Denied> {
+        let token = self.own_token(id, cancel)?;
+        #[cfg(feature = "redis")]
+        if let Some(shared) = &self.shared {
+            return self.shared_token(shared, token, in_flight, cancel);
+        }
+        let _ = in_flight;
+        Ok(token)
+    }
+
+    fn own_token(&self, id: &str, cancel: &CancelToken) -> Result<Token, Denied> {
         let cost = self.settings.cost.as_ref().map_or(Cost::ONE, |cost| cost(id));
         let Some(adaptive) = &self.adaptive else {
             let granted_at = self.limiter.acquire_cost(cancel, cost).map_err(|error| self.denied(error))?;
-            return Ok(Token { granted_at, cost, ticket: None });
+            return Ok(Token { granted_at, cost, use_by: None, ticket: None });
         };
         cancel.check_flag().map_err(Denied::Stopped)?;
         let is_over = cancel.deadline().is_some_and(|deadline| deadline <= self.clock().now());
@@ -113,7 +162,7 @@ impl Quota {
             Some(granted_at) => (granted_at, false),
             None => (self.limiter.acquire_cost(cancel, cost).map_err(|error| self.denied(error))?, true),
         };
-        Ok(Token { granted_at, cost, ticket: Some(adaptive.lock().sent(held_back)) })
+        Ok(Token { granted_at, cost, use_by: None, ticket: Some(adaptive.lock().sent(held_back)) })
     }
 
     /// No answer came to a request that had its token.
@@ -190,6 +239,8 @@ mod tests {
             max_wait: Duration::from_secs(1),
             adaptive: true,
             clock: clock.clone(),
+            #[cfg(feature = "redis")]
+            shared: None,
         };
         Quota::new(limiter, settings)
     }
@@ -199,9 +250,9 @@ mod tests {
         let clock = Clock::manual();
         let quota = adaptive(Rate::per_second(1), &clock);
         let cancel = CancelToken::new().with_deadline(clock.now() + Duration::from_secs(1));
-        let in_flight = quota.enter(&cancel).unwrap();
+        let mut in_flight = quota.enter(&cancel).unwrap();
         clock.advance(Duration::from_secs(1));
-        let denied = quota.token(&in_flight, "7", &cancel).unwrap_err();
+        let denied = quota.token(&mut in_flight, "7", &cancel).unwrap_err();
         assert!(matches!(denied, Denied::Stopped(Stopped::DeadlineExceeded)), "{denied:?}");
         assert!(quota.limiter().try_acquire());
     }
@@ -212,7 +263,7 @@ mod tests {
         let clock = Clock::manual();
         let quota = adaptive(Rate::per_second(1), &clock);
         let told = |seconds: &'static str| {
-            let token = Token { granted_at: clock.now(), cost: Cost::ONE, ticket: None };
+            let token = Token { granted_at: clock.now(), cost: Cost::ONE, use_by: None, ticket: None };
             let headers = HeaderMap::from_iter([("retry-after".parse().unwrap(), seconds.parse().unwrap())]);
             quota.answered(token, "7", StatusCode::TOO_MANY_REQUESTS, &headers, b"");
             quota.limiter().paused_until().unwrap()
@@ -231,7 +282,7 @@ mod tests {
         let quota = adaptive(Rate::per_second(1_000), &clock);
         let answered = |status: u16| {
             let ticket = quota.adaptive.as_ref().map(|adaptive| adaptive.lock().sent(true));
-            let token = Token { granted_at: clock.now(), cost: Cost::ONE, ticket };
+            let token = Token { granted_at: clock.now(), cost: Cost::ONE, use_by: None, ticket };
             quota.answered(token, "7", StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), b"");
             quota.limiter().rate()
         };

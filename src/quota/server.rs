@@ -99,6 +99,8 @@ impl Quota {
             Some(in_force.insert(told).until)
         });
         drop(in_force);
+        #[cfg(feature = "redis")]
+        begun.as_ref().inspect(|told| self.pause_the_shared(told));
         if let Some(Told { until, words }) = &begun {
             let pause = until.saturating_duration_since(now);
             emit(&Event::Paused { user_id, status: status.as_u16(), pause, told_by: words });
@@ -115,6 +117,11 @@ impl Quota {
 }
 
 impl Told {
+    #[cfg(feature = "redis")]
+    pub(super) fn new(until: Instant, words: String) -> Told {
+        Told { until, words }
+    }
+
     fn of(pause: &Pause) -> Told {
         Told { until: pause.until, words: pause.told_by.to_string() }
     }

@@ -112,6 +112,8 @@ impl RetryPolicy {
             | ErrorKind::BodyTooLarge
             | ErrorKind::Decode
             | ErrorKind::LongPause
+            | ErrorKind::SharedQuota
+            | ErrorKind::RunFailed
             | ErrorKind::Thread => None,
         }
     }

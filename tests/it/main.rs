@@ -23,6 +23,8 @@ mod requests;
 mod responses;
 mod retries;
 mod server_limits;
+#[cfg(feature = "redis")]
+mod shared;
 
 mod logging;
 mod peers;

@@ -183,6 +183,7 @@ fn plan(cancel: &CancelToken, workers: usize) -> Plan<'_> {
         keep_going: false,
         retries: true,
         clock: Clock::default(),
+        fellows: None,
         parked: Arc::default(),
         spawner: Spawner::default(),
     }

@@ -1,0 +1,317 @@
+//! The quota thread: the only one that asks Redis for grants, for all threads of the process together.
+//!
+//! It belongs to the quota and not to a call: who is cancelled while it waits for an answer leaves the line and is
+//! gone. Mostly it sleeps: until somebody joins a line and nothing has been asked for yet; until the instant that Redis
+//! has named; until it is woken because a permit is there. See `schedule`.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use redis::Connection;
+
+use crate::cancel::CancelToken;
+
+use super::connection::Server;
+use super::error::{SharedError, SharedErrorKind};
+use super::line::{Given, Line, State, Wanted};
+use super::schedule::Schedule;
+use super::script::{Answer, Ask, Take, Taken, runs};
+use super::terms::Terms;
+
+/// How many waiters one call asks for: 256.
+const MOST_WANTED: usize = 256;
+
+/// See the module's documentation.
+pub(super) struct Keeper {
+    pub(super) line: Arc<Line>,
+    pub(super) server: Arc<Server>,
+    pub(super) take: Take,
+    pub(super) member: String,
+    /// With which limits this process has begun, and which are in force.
+    pub(super) first_terms: String,
+    pub(super) terms: Terms,
+    pub(super) is_idle: bool,
+    pub(super) redis_wait: Duration,
+    pub(super) link: Link,
+    pub(super) schedule: Schedule,
+}
+
+/// What is known of the state in Redis.
+#[derive(Default)]
+pub(super) struct Link {
+    connection: Option<Connection>,
+    /// There was another connection before this one: what the server knows may be older than what it knew then.
+    is_cold: bool,
+    had_one: bool,
+    number: u64,
+    epoch: String,
+    generation: u64,
+    /// Changes of limits that are not in force yet.
+    changes: Vec<(usize, crate::limit::Limit)>,
+    /// When the latest call that was answered was made.
+    heard_at: Option<Instant>,
+    /// Since when every call has failed.
+    failing_since: Option<Instant>,
+    tries: u32,
+}
+
+/// What one call is made for.
+struct Task {
+    asked_at: Instant,
+    wants: Vec<Wanted>,
+    held: u32,
+    pause: Option<(Instant, String)>,
+    failure: Option<String>,
+    end: bool,
+}
+
+impl Keeper {
+    /// The thread.
+    pub(super) fn run(mut self) {
+        loop {
+            let task = self.next();
+            let answered = self.ask(&task);
+            if task.end {
+                // What cannot be said any more is found out when the lease ends.
+                if let Some(mut connection) = self.link.connection.take().filter(|_| answered.is_ok()) {
+                    let _ = self.take.dismiss_listener(&self.member, &mut connection);
+                }
+                return;
+            }
+            self.done(task, answered);
+        }
+    }
+
+    /// The first call of all, on the caller's thread: so that what is wrong is known before anything begins.
+    pub(super) fn introduce(&mut self) -> Result<(), SharedError> {
+        for _ in 0..3 {
+            let task = Task {
+                asked_at: Instant::now(),
+                wants: Vec::new(),
+                held: 0,
+                pause: None,
+                failure: None,
+                end: false,
+            };
+            let answer = self.ask(&task)?;
+            let is_done = matches!(answer, Answer::Taken(_));
+            self.take_in(&task, answer)?;
+            if is_done {
+                return Ok(());
+            }
+        }
+        Err(SharedError::new(SharedErrorKind::Unreachable, "the limits of the quota change all the time"))
+    }
+
+    /// Sleeps until there is something to do.
+    fn next(&mut self) -> Task {
+        let line = self.line.clone();
+        let mut state = line.lock();
+        loop {
+            let now = Instant::now();
+            let due = self.schedule.due(&state, now);
+            if due.is_some_and(|due| due <= now) {
+                return self.task(&mut state, now);
+            }
+            state.heeds = self.schedule.heeds(&state, due, now);
+            line.wait(&mut state, due);
+            state.heeds = Default::default();
+        }
+    }
+
+    fn task(&mut self, state: &mut State, now: Instant) -> Task {
+        // Counted from before the call that renewed them, and so over before Redis takes it so.
+        if self.link.heard_at.is_some_and(|heard| now.saturating_duration_since(heard) >= self.terms.lease) {
+            state.void_leases();
+        }
+        let todo = &mut state.todo;
+        todo.released = None;
+        todo.is_woken = false;
+        self.link.changes.append(&mut todo.limits);
+        Task {
+            asked_at: now,
+            pause: todo.pause.clone(),
+            failure: todo.failure.take(),
+            end: todo.end,
+            held: if todo.end { 0 } else { state.held },
+            wants: if todo.end { Vec::new() } else { state.wants().take(MOST_WANTED).collect() },
+        }
+    }
+
+    /// One round trip.
+    fn ask(&mut self, task: &Task) -> Result<Answer, SharedError> {
+        let link = &mut self.link;
+        if link.connection.is_none() {
+            if task.end {
+                return Err(SharedError::new(SharedErrorKind::Unreachable, "not connected"));
+            }
+            link.connection = Some(self.server.connect()?);
+            link.is_cold = link.had_one;
+            link.had_one = true;
+        }
+        let Some(connection) = &mut link.connection else {
+            return Err(SharedError::new(SharedErrorKind::Unreachable, "not connected"));
+        };
+        if let Some(failure) = &task.failure {
+            self.take
+                .fail(failure, &self.terms, connection)
+                .map_err(|error| self.server.failed("telling", error))?;
+        }
+        link.number += 1;
+        let changed = self.terms.with(&link.changes);
+        let (terms, generation) = match &changed {
+            Some(changed) => (changed, link.generation + 1),
+            None => (&self.terms, link.generation),
+        };
+        let pause = task.pause.as_ref();
+        let ask = Ask {
+            member: &self.member,
+            number: link.number,
+            epoch: &link.epoch,
+            is_known: link
+                .heard_at
+                .is_some_and(|heard| task.asked_at.saturating_duration_since(heard) < terms.lease),
+            generation,
+            terms,
+            first_terms: &self.first_terms,
+            is_idle: self.is_idle,
+            is_cold: link.is_cold,
+            leaves: task.end,
+            held: task.held,
+            pause: pause
+                .map(|(until, words)| (until.saturating_duration_since(task.asked_at), words.as_str())),
+            wants: &runs(&task.wants),
+        };
+        match self.take.call(&ask, connection) {
+            Ok(Some(answer)) => {
+                if let (Some(changed), Answer::Taken(_)) = (changed, &answer) {
+                    link.changes.clear();
+                    link.generation = generation;
+                    self.terms = changed;
+                }
+                Ok(answer)
+            }
+            Ok(None) => {
+                let text = format!("Redis at {} answers with what is not understood here", self.server.name);
+                Err(SharedError::new(SharedErrorKind::Refused, text))
+            }
+            Err(error) => Err(self.server.failed("a call", error)),
+        }
+    }
+
+    fn done(&mut self, task: Task, answered: Result<Answer, SharedError>) {
+        let taken = answered.and_then(|answer| self.take_in(&task, answer));
+        let Err(error) = taken else {
+            self.link.failing_since = None;
+            self.link.tries = 0;
+            return;
+        };
+        let now = Instant::now();
+        let link = &mut self.link;
+        let since = *link.failing_since.get_or_insert(task.asked_at);
+        let mut state = self.line.lock();
+        // What could not be told is told again.
+        state.todo.failure = state.todo.failure.take().or(task.failure);
+        match error.kind() {
+            SharedErrorKind::Differs | SharedErrorKind::RunFailed => {
+                state.dismiss_all(&error);
+                state.failed = Some(error);
+                self.schedule.fails(link.tries, now + self.redis_wait, now);
+                link.tries = link.tries.saturating_add(1);
+                let parts: Vec<CancelToken> = state.parts.iter().map(|(_, cancel)| cancel.clone()).collect();
+                drop(state);
+                parts.iter().for_each(CancelToken::cancel);
+            }
+            SharedErrorKind::Unreachable if now.saturating_duration_since(since) < self.redis_wait => {
+                link.connection = None;
+                self.schedule.fails(link.tries, since + self.redis_wait, now);
+                link.tries = link.tries.saturating_add(1);
+            }
+            _ => {
+                link.connection = None;
+                link.failing_since = None;
+                state.dismiss_all(&SharedError::after(now.saturating_duration_since(since), &error));
+                self.schedule.fails(link.tries, now + self.redis_wait, now);
+            }
+        }
+    }
+
+    /// Does what the answer says.
+    fn take_in(&mut self, task: &Task, answer: Answer) -> Result<(), SharedError> {
+        let link = &mut self.link;
+        match answer {
+            Answer::Taken(taken) => {
+                link.is_cold = false;
+                link.heard_at = Some(task.asked_at);
+                link.epoch.clone_from(&taken.epoch);
+                self.hand_out(task, taken)
+            }
+            Answer::Old => {
+                let text = "Redis has heard a later call of this process than its latest";
+                Err(SharedError::new(SharedErrorKind::Unreachable, text))
+            }
+            Answer::Adopt(generation, wire) => {
+                let Some(terms) = Terms::from_wire(&wire) else {
+                    return Err(self.differs(&wire));
+                };
+                let measures = terms.measures().unwrap_or_default();
+                (link.generation, self.terms) = (generation, terms);
+                self.line.tell(|state| {
+                    state.measures = measures;
+                    state.dismiss_the_hopeless(None, task.asked_at);
+                });
+                self.schedule.again();
+                Ok(())
+            }
+            Answer::Differs(wire) => Err(self.differs(&wire)),
+            Answer::RunFailed(text) => {
+                link.heard_at = Some(task.asked_at);
+                let text = format!("another process of the run has failed: {text}");
+                Err(SharedError::new(SharedErrorKind::RunFailed, text))
+            }
+        }
+    }
+
+    fn hand_out(&mut self, task: &Task, taken: Taken) -> Result<(), SharedError> {
+        let (asked_at, now) = (task.asked_at, Instant::now());
+        let use_by = asked_at + self.terms.use_by;
+        let given = Given { at: now, use_by, server_micros: taken.now, lease: 0 };
+        let is_late = taken.granted > 0 && now > use_by;
+        self.schedule.answered(asked_at, &taken, self.terms.lease);
+        let mut state = self.line.lock();
+        let given = Given { lease: state.lease, ..given };
+        state.calls += 1;
+        if state.todo.pause == task.pause {
+            state.todo.pause = None;
+        }
+        let is_held_up = is_late || state.todo.pause.is_some();
+        let granted = if is_held_up { 0 } else { (taken.granted as usize).min(task.wants.len()) };
+        if let Some(measures) = self.terms.measures() {
+            state.measures = measures;
+        }
+        state.set_gate(taken.gate.map(|(left, why)| (asked_at + left, why)));
+        state.hand_out(&task.wants[..granted], given);
+        let first = taken.tokens_in.map(|(_, first)| asked_at + first);
+        state.dismiss_the_hopeless(first, now);
+        drop(state);
+        if is_late {
+            let text = format!(
+                "Redis at {} answers after {:?}, and a grant may be used for {:?}",
+                self.server.name,
+                now.saturating_duration_since(asked_at),
+                self.terms.use_by,
+            );
+            return Err(SharedError::new(SharedErrorKind::Unreachable, text));
+        }
+        Ok(())
+    }
+
+    fn differs(&self, theirs: &str) -> SharedError {
+        let theirs = Terms::from_wire(theirs).map_or_else(|| theirs.to_owned(), |terms| terms.to_string());
+        let ours = Terms::from_wire(&self.first_terms).map_or_else(String::new, |terms| terms.to_string());
+        let name = &self.server.name;
+        let text =
+            format!("the quota has other limits in Redis at {name}: there {theirs:?}, and here {ours:?}");
+        SharedError::new(SharedErrorKind::Differs, text)
+    }
+}

@@ -1,0 +1,116 @@
+//! When the quota thread makes its next call: pure, with the time passed in.
+//!
+//! | what | when |
+//! | --- | --- |
+//! | somebody waits, and Redis does not know it | at once |
+//! | Redis has said when tokens are there, or a gate opens | then |
+//! | it waits for permits | when it is woken; every 250 ms ([`PERMIT_TICK`]), should the message be lost |
+//! | permits came back | with the next call; 50 ms ([`RELEASE_WITHIN`]) later at most, and where they are scarce 250 µs |
+//! | it holds permits | each third of a lease |
+//! | all have left the line in which Redis has it | at once |
+//! | a call has failed | at once, then after 10 ms, and twice as long each time, up to 500 ms |
+
+use std::time::{Duration, Instant};
+
+use super::line::{HOLDERS, Heeds, NEWCOMERS, State};
+use super::script::Taken;
+
+/// Messages of Redis are delivered once at most: who waits for a permit asks again after 250 ms.
+pub(super) const PERMIT_TICK: Duration = Duration::from_millis(250);
+
+/// How long a permit that came back may wait for the next call when there are others: 50 ms.
+pub(super) const RELEASE_WITHIN: Duration = Duration::from_millis(50);
+
+/// And when there are none: 250 µs, in which its owner mostly comes back for another one.
+const SCARCE_WITHIN: Duration = Duration::from_micros(250);
+
+const FIRST_BACKOFF: Duration = Duration::from_millis(10);
+const LONGEST_BACKOFF: Duration = Duration::from_millis(500);
+
+/// See the module's documentation.
+#[derive(Default)]
+pub(super) struct Schedule {
+    tokens_at: Option<Instant>,
+    permits_at: Option<Instant>,
+    gate_at: Option<Instant>,
+    beat_at: Option<Instant>,
+    not_before: Option<Instant>,
+    permits_are_scarce: bool,
+}
+
+impl Schedule {
+    /// What an answer to a call of this instant says.
+    pub(super) fn answered(&mut self, asked_at: Instant, taken: &Taken, lease: Duration) {
+        *self = Schedule {
+            tokens_at: taken.tokens_in.map(|(all, _)| asked_at + all),
+            permits_at: taken.waits_for_permits.then(|| asked_at + PERMIT_TICK),
+            gate_at: taken.gate.as_ref().map(|(left, _)| asked_at + *left),
+            beat_at: Some(asked_at + lease / 3),
+            not_before: None,
+            permits_are_scarce: taken.permits_are_scarce,
+        };
+    }
+
+    /// The call is to be made once more, with what has been learned.
+    pub(super) fn again(&mut self) {
+        self.forget();
+        self.not_before = None;
+    }
+
+    /// A call has failed, and so have so many before it.
+    pub(super) fn fails(&mut self, tries: u32, gives_up_at: Instant, now: Instant) {
+        self.forget();
+        let backoff = match tries.checked_sub(1) {
+            None => Duration::ZERO,
+            Some(doublings) => FIRST_BACKOFF.saturating_mul(1 << doublings.min(16)).min(LONGEST_BACKOFF),
+        };
+        self.not_before = Some((now + backoff).min(gives_up_at));
+    }
+
+    fn forget(&mut self) {
+        (self.tokens_at, self.permits_at, self.gate_at) = (None, None, None);
+    }
+
+    /// Whether Redis knows that the process waits.
+    fn is_in_line(&self) -> bool {
+        self.tokens_at.is_some() || self.permits_at.is_some()
+    }
+
+    /// When the next call is due; nothing if nothing is to be done before somebody comes.
+    pub(super) fn due(&self, state: &State, now: Instant) -> Option<Instant> {
+        let todo = &state.todo;
+        if todo.end {
+            return Some(now);
+        }
+        let holders_wait = !state.lines[HOLDERS].is_empty();
+        let somebody_waits = holders_wait || !state.lines[NEWCOMERS].is_empty();
+        let is_told = todo.pause.is_some() || todo.failure.is_some() || !todo.limits.is_empty();
+        let is_new = self.gate_at.is_none()
+            && match holders_wait {
+                true => self.tokens_at.is_none(),
+                false => somebody_waits && !self.is_in_line(),
+            };
+        let has_left = !somebody_waits && self.is_in_line();
+        let at_once = is_told || todo.is_woken || is_new || has_left;
+        let waits = [self.tokens_at, self.permits_at, self.gate_at].into_iter().flatten();
+        let waits = waits.filter(|_| somebody_waits);
+        let release = todo.released.map(|since| since + self.release_within());
+        let beat = self.beat_at.filter(|_| state.held > 0);
+        let due = waits.chain(at_once.then_some(now)).chain(release).chain(beat).min()?;
+        Some(self.not_before.map_or(due, |not_before| due.max(not_before)))
+    }
+
+    /// What could make it earlier.
+    pub(super) fn heeds(&self, state: &State, due: Option<Instant>, now: Instant) -> Heeds {
+        let is_open = self.gate_at.is_none();
+        let mut joins = [state.nobody_waits(); 2];
+        joins[HOLDERS] |= is_open && self.tokens_at.is_none();
+        joins[NEWCOMERS] |= is_open && !self.is_in_line();
+        let releases = due.is_none_or(|due| due > now + self.release_within());
+        Heeds { joins, leaves: self.is_in_line(), releases }
+    }
+
+    fn release_within(&self) -> Duration {
+        if self.permits_are_scarce { SCARCE_WITHIN } else { RELEASE_WITHIN }
+    }
+}

@@ -1,0 +1,27 @@
+//! One quota for many processes, against a real server.
+
+mod basics;
+mod client;
+mod faults;
+mod model;
+mod process;
+mod processes;
+mod server;
+
+pub(crate) use server::Redis;
+
+use std::time::Duration;
+
+/// The bound over every window that begins and ends with a grant, in whole numbers and in one pass: with `x` the grants
+/// before an instant less what the rate has brought by then, no `x` may lie more than the burst above an earlier one.
+#[track_caller]
+pub(crate) fn bound(grants: &[Duration], per_second: u32, burst: u32) {
+    let mut least = i128::MAX;
+    for (before, granted) in (0_i128..).zip(grants) {
+        let brought = i128::try_from((*granted - grants[0]).as_micros()).unwrap() * i128::from(per_second);
+        let x = before * 1_000_000 - brought;
+        least = least.min(x);
+        let excess = x + 1_000_000 - least - i128::from(burst) * 1_000_000;
+        assert!(excess <= 0, "the bound is broken by {excess} millionths of a token, at grant {before}");
+    }
+}
