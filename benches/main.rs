@@ -9,6 +9,8 @@ mod memory;
 mod rate_kept;
 mod rate_limiter;
 mod retries;
+#[cfg(feature = "redis")]
+mod shared;
 mod token_bucket;
 mod tool;
 mod transport;
@@ -35,6 +37,8 @@ criterion_group!(
     tool::bench,
     transport::bench
 );
+#[cfg(feature = "redis")]
+criterion_group!(processes, shared::bench);
 criterion_group!(
     name = bytes;
     config = Criterion::default().with_measurement(memory::Bytes);
@@ -47,8 +51,12 @@ fn main() {
         Some(role::SERVER) => server::run(),
         Some(role::MEMORY) => memory::run(),
         Some(role::FETCH) => tool::run(),
+        #[cfg(feature = "redis")]
+        Some(role::SHARED) => shared::run(),
         _ => {
             times();
+            #[cfg(feature = "redis")]
+            processes();
             bytes();
             Criterion::default().configure_from_args().final_summary();
         }

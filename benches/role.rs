@@ -8,6 +8,8 @@ const ROLE: &str = "FANOUT_BENCH_ROLE";
 pub(crate) const SERVER: &str = "server";
 pub(crate) const MEMORY: &str = "memory";
 pub(crate) const FETCH: &str = "fetch";
+#[cfg(feature = "redis")]
+pub(crate) const SHARED: &str = "shared";
 
 /// The role that this process was started for; none if it is to run the benches.
 pub(crate) fn own() -> Option<String> {

@@ -1,0 +1,251 @@
+//! One quota for many processes: does the bound hold, how much of it do they get, and what does it cost?
+//!
+//! Starts a `redis-server` of its own (none: nothing is measured), and processes of this executable. Each figure of the
+//! rate stands beside that of the limiter in one process with as many threads, measured right after it.
+//!
+//! `cargo bench --features redis -- shared`
+
+mod child;
+mod redis;
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use criterion::Criterion;
+use fanout::{CancelToken, Limit, Rate, RateLimiter, SharedQuota};
+
+use crate::arguments;
+use crate::lines::{cpu_time, median};
+
+use child::Job;
+use redis::Redis;
+
+pub(crate) use child::run;
+
+const NAME: &str = "shared";
+
+/// What the processes of a run reported.
+#[derive(Default)]
+struct Report {
+    /// When it was granted, used, and given back; of each process.
+    grants: Vec<Vec<[u64; 3]>>,
+    calls: u64,
+    late: u64,
+    cpu: Duration,
+    redis_cpu: Duration,
+}
+
+pub(crate) fn bench(_: &mut Criterion) {
+    if !arguments::want(NAME) {
+        return;
+    }
+    let Some(redis) = Redis::start() else {
+        println!("{NAME}: needs redis-server");
+        return;
+    };
+    let time = Duration::from_millis(if arguments::only_test() { 300 } else { 5_000 });
+    let job = |name, rate, burst, cap, threads, hold| Job {
+        url: redis.url(),
+        name,
+        rate,
+        burst,
+        cap,
+        threads,
+        hold: Duration::from_millis(hold),
+        lease: Duration::from_secs(2),
+    };
+    println!("{NAME}, {time:?} each\n");
+    println!(
+        "| | of the rate | × in process | calls a grant | late | by grant | by use | CPU: clients, Redis |"
+    );
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
+    for (name, rate, burst) in
+        [("200/s b20", 200, 20), ("2000/s b100", 2_000, 100), ("20000/s b1000", 20_000, 1_000)]
+    {
+        let report = together(&redis, &job(name.split(' ').next().unwrap(), rate, burst, 0, 8, 0), 4, time);
+        report.print(&format!("{name}, 4 × 8"), rate, burst, alone(rate, burst, 32, time), time);
+    }
+    let report = together(&redis, &job("fair", 2_000, 100, 0, 2, 0), 16, time);
+    report.print("2000/s b100, 16 × 2", 2_000, 100, alone(2_000, 100, 32, time), time);
+    let each: Vec<usize> = report.grants.iter().map(Vec::len).collect();
+    let (least, most) = (each.iter().min().unwrap(), each.iter().max().unwrap());
+    let mean = each.iter().sum::<usize>() as f64 / each.len() as f64;
+    let off = |of: usize| 100.0 * (of as f64 / mean - 1.0);
+    println!("\n{NAME}: shares of 16 processes: from {:+.1} % to {:+.1} %\n", off(*least), off(*most));
+    println!("| | most at once | of the cap | calls a request | CPU: clients, Redis |");
+    println!("| --- | --- | --- | --- | --- |");
+    for (label, rate, cap, threads, hold) in [
+        ("cap 16, 20 ms", 0, 16, 8, 20),
+        ("cap 64, 50 ms", 0, 64, 16, 50),
+        ("400/s, cap 16, 20 ms", 400, 16, 8, 20),
+        ("2000/s, cap 64, 5 ms", 2_000, 64, 16, 5),
+    ] {
+        let name = ["cap1", "cap2", "cap3", "cap4"]
+            [[16, 64].iter().position(|c| *c == cap).unwrap() + if rate == 0 { 0 } else { 2 }];
+        let report = together(&redis, &job(name, rate, 100, cap, threads, hold), 4, time);
+        report.print_cap(&format!("{label}, 4 × {threads}"), cap, time);
+    }
+    cancel(&redis);
+}
+
+impl Report {
+    fn print(&self, label: &str, rate: u32, burst: u32, alone: f64, time: Duration) {
+        let mut all: Vec<[u64; 3]> = self.grants.concat();
+        let number = all.len();
+        all.sort();
+        let (first, last) = (all[0][0], all[number - 1][0]);
+        let kept = 100.0 * (number - 1) as f64 * 1e6 / ((last - first) as f64 * f64::from(rate));
+        let excess = |index: usize| {
+            let mut times: Vec<u64> = all.iter().map(|grant| grant[index]).collect();
+            times.sort();
+            excess(&times, rate, burst)
+        };
+        let share = |cpu: Duration| 100.0 * cpu.as_secs_f64() / time.as_secs_f64();
+        println!(
+            "| {label} | {kept:.2} % | {:.4} | {:.2} | {} | {:+.2} | {:+.2} | {:.0} % {:.0} % |",
+            kept / alone,
+            self.calls as f64 / number as f64,
+            self.late,
+            excess(0),
+            excess(1),
+            share(self.cpu),
+            share(self.redis_cpu),
+        );
+        assert!(excess(0) <= 0.0, "the bound is broken");
+    }
+
+    fn print_cap(&self, label: &str, cap: u32, time: Duration) {
+        let mut changes: Vec<(u64, i32)> = Vec::new();
+        let all = self.grants.concat();
+        for [_, used, done] in &all {
+            changes.extend([(*used, 1), (*done, -1)]);
+        }
+        changes.sort(); // what is given back in the same microsecond comes first
+        let (from, to) = (changes[0].0, changes[0].0 + u64::try_from(time.as_micros()).unwrap());
+        let (from, to) = (from + (to - from) / 10, to - (to - from) / 10);
+        let (mut now, mut most, mut held, mut before) = (0, 0, 0.0, from);
+        for (at, change) in changes {
+            if at > from && at <= to {
+                held += f64::from(now) * (at - before) as f64;
+                before = at;
+            }
+            now += change;
+            most = most.max(now);
+        }
+        let used = 100.0 * held / ((to - from) as f64 * f64::from(cap));
+        let share = |cpu: Duration| 100.0 * cpu.as_secs_f64() / time.as_secs_f64();
+        println!(
+            "| {label} | {most} | {used:.1} % | {:.2} | {:.0} % {:.0} % ({} requests)",
+            self.calls as f64 / all.len() as f64,
+            share(self.cpu),
+            share(self.redis_cpu),
+            all.len(),
+        );
+        assert!(most <= i32::try_from(cap).unwrap(), "more than the cap");
+    }
+}
+
+/// By how many tokens the bound is broken, in the worst window; less than zero if it is not.
+fn excess(times: &[u64], rate: u32, burst: u32) -> f64 {
+    let (mut least, mut worst) = (i128::MAX, i128::MIN);
+    for (before, at) in (0_i128..).zip(times) {
+        let brought = i128::from(at - times[0]) * i128::from(rate);
+        let x = before * 1_000_000 - brought;
+        least = least.min(x);
+        worst = worst.max(x + 1_000_000 - least - i128::from(burst) * 1_000_000);
+    }
+    worst as f64 / 1e6
+}
+
+/// So many processes at once.
+fn together(redis: &Redis, job: &Job, processes: usize, time: Duration) -> Report {
+    let start = |_| {
+        let mut child = job.command().stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        lines.read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n");
+        (child, lines)
+    };
+    let mut children: Vec<(Child, BufReader<_>)> = (0..processes).map(start).collect();
+    let before = redis.cpu_time();
+    for (child, _) in &mut children {
+        writeln!(child.stdin.as_mut().unwrap(), "{}", time.as_millis()).unwrap();
+    }
+    let mut report = Report::default();
+    for (child, lines) in &mut children {
+        let mut grants = Vec::new();
+        for line in lines.lines() {
+            let line = line.unwrap();
+            let words: Vec<&str> = line.split(' ').collect();
+            let number = |index: usize| words[index].parse::<u64>().unwrap();
+            if words[0] == "end" {
+                report.calls += number(1);
+                report.cpu += Duration::from_millis(number(2));
+                report.late += number(3);
+                continue;
+            }
+            grants.push([number(0), number(1), number(2)]);
+        }
+        report.grants.push(grants);
+        assert!(child.wait().unwrap().success());
+    }
+    report.redis_cpu = redis.cpu_time() - before;
+    report
+}
+
+/// The same of the limiter of one process.
+fn alone(rate: u32, burst: u32, threads: usize, time: Duration) -> f64 {
+    let limiter = RateLimiter::new(Rate::per_second(rate), burst).unwrap();
+    let cancel = CancelToken::new().with_timeout(time);
+    limiter.acquire_n(&cancel, burst).unwrap();
+    let _ = cpu_time();
+    let mut grants: Vec<Instant> = thread::scope(|scope| {
+        let take_all = || {
+            let mut grants = Vec::new();
+            while let Ok(granted) = limiter.acquire(&cancel) {
+                grants.push(granted);
+            }
+            grants
+        };
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(take_all)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    grants.sort();
+    let elapsed = *grants.last().unwrap() - grants[0];
+    100.0 * (grants.len() - 1) as f64 / (elapsed.as_secs_f64() * f64::from(rate))
+}
+
+/// From a cancel to the return of the one who waits for a grant, beside one who waits in process.
+fn cancel(redis: &Redis) {
+    let hour = Rate::new(1, Duration::from_secs(3_600));
+    let quota = SharedQuota::builder(redis.url(), "cancel").limit(Limit::new(hour, 1)).connect().unwrap();
+    let limiter = RateLimiter::new(hour, 1).unwrap();
+    assert!(limiter.try_acquire());
+    let (mut shared, mut alone) = (Vec::new(), Vec::new());
+    for _ in 0..200 {
+        let wait = |cancel: &CancelToken| assert!(quota.acquire(cancel).is_err());
+        shared.push(cancel_one(wait, || quota.waiting() == 1));
+        let wait = |cancel: &CancelToken| assert!(limiter.acquire(cancel).is_err());
+        alone.push(cancel_one(wait, || limiter.waiting() == 1));
+    }
+    let (shared, alone) = (median(shared), median(alone));
+    println!("\n{NAME}: cancel to return, median of 200: {shared:.3} ms; in process {alone:.3} ms\n");
+}
+
+/// In milliseconds.
+fn cancel_one(wait: impl Fn(&CancelToken) + Sync, waits: impl Fn() -> bool) -> f64 {
+    let cancel = CancelToken::new();
+    thread::scope(|scope| {
+        let thread = scope.spawn(|| wait(&cancel));
+        while !waits() {
+            thread::yield_now();
+        }
+        let start = Instant::now();
+        cancel.cancel();
+        thread.join().unwrap();
+        start.elapsed().as_secs_f64() * 1e3
+    })
+}

@@ -1,0 +1,62 @@
+//! A `redis-server` of the bench's own.
+
+use std::env;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+pub(crate) struct Redis {
+    child: Child,
+    port: u16,
+}
+
+impl Redis {
+    pub(crate) fn start() -> Option<Redis> {
+        Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().ok()?;
+        (0..20).find_map(|_| {
+            // Let go of again before the server wants it.
+            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            Redis::on(port)
+        })
+    }
+
+    fn on(port: u16) -> Option<Redis> {
+        let mut child = Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .arg("--dir")
+            .arg(env::temp_dir())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        if lines.any(|line| line.contains("eady to accept connections")) {
+            thread::spawn(move || lines.for_each(drop));
+            return Some(Redis { child, port });
+        }
+        let _ = child.wait();
+        None
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/", self.port)
+    }
+
+    pub(crate) fn cpu_time(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let (_, numbers) = stat.rsplit_once(')').unwrap();
+        let ticks: u64 =
+            numbers.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum();
+        Duration::from_millis(10 * ticks)
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
