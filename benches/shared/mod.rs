@@ -95,8 +95,11 @@ impl Report {
         let mut all: Vec<[u64; 3]> = self.grants.concat();
         let number = all.len();
         all.sort();
-        let (first, last) = (all[0][0], all[number - 1][0]);
-        let kept = 100.0 * (number - 1) as f64 * 1e6 / ((last - first) as f64 * f64::from(rate));
+        // What had gathered before the start is gone by then.
+        let from = all[0][0] + u64::try_from(time.as_micros()).unwrap() / 10;
+        let last = all[number - 1][0];
+        let since = all.iter().filter(|[granted, ..]| *granted > from).count();
+        let kept = 100.0 * since as f64 * 1e6 / ((last - from) as f64 * f64::from(rate));
         let excess = |index: usize| {
             let mut times: Vec<u64> = all.iter().map(|grant| grant[index]).collect();
             times.sort();

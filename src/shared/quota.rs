@@ -98,6 +98,7 @@ use super::terms::Terms;
 /// | a grant may be used | 5 ms | [`use_by`] |
 /// | who is called back keeps its place | 50 ms | |
 /// | who waits for a permit asks again, in case the message is lost | 250 ms | |
+/// | who waits for tokens asks again, in case the limits have changed | 1 s | |
 /// | a permit that came back is told, if there are others | with the next call; 50 ms | |
 /// | waiters that one call asks for; different costs among them | 256; 32 | |
 /// | the name of a quota, of a run | 128 bytes | |
@@ -252,7 +253,8 @@ impl SharedQuota {
         self.inner.limits.lock().first().copied()
     }
 
-    /// Changes the limit of this number, for all processes: each adopts it with its next call. What has gathered stays,
+    /// Changes the limit of this number, for all processes: each adopts it with its next call, which is within a
+    /// second where somebody waits. What has gathered stays,
     /// in whole tokens and as far as the new burst holds it. Returns at once; it is in force when Redis has been told.
     ///
     /// # Errors

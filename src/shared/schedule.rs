@@ -2,10 +2,11 @@
 //!
 //! | what | when |
 //! | --- | --- |
-//! | somebody waits, and Redis does not know it | at once |
-//! | Redis has said when tokens are there, or a gate opens | then |
+//! | somebody waits, and Redis does not know it | at once; while other processes stand in line, in which it will have to wait anyway, 200 µs ([`GATHER`]) later, with those who come meanwhile |
+//! | Redis has said when tokens are there | then, and each second ([`TOKEN_TICK`]): other limits may be in force |
+//! | Redis has said when a gate opens | then |
 //! | it waits for permits | when it is woken; every 250 ms ([`PERMIT_TICK`]), should the message be lost |
-//! | permits came back | with the next call; 50 ms ([`RELEASE_WITHIN`]) later at most, and where they are scarce 250 µs |
+//! | permits came back | with the next call; 50 ms ([`RELEASE_WITHIN`]) later at most, and where they are scarce 100 µs, or at once if somebody here waits for one |
 //! | it holds permits | each third of a lease |
 //! | all have left the line in which Redis has it | at once |
 //! | a call has failed | at once, then after 10 ms, and twice as long each time, up to 500 ms |
@@ -15,14 +16,20 @@ use std::time::{Duration, Instant};
 use super::line::{HOLDERS, Heeds, NEWCOMERS, State};
 use super::script::Taken;
 
+/// Who waits for tokens asks again after 1 s: the limits may have been changed, or those ahead be gone.
+pub(super) const TOKEN_TICK: Duration = Duration::from_secs(1);
+
 /// Messages of Redis are delivered once at most: who waits for a permit asks again after 250 ms.
 pub(super) const PERMIT_TICK: Duration = Duration::from_millis(250);
 
 /// How long a permit that came back may wait for the next call when there are others: 50 ms.
 pub(super) const RELEASE_WITHIN: Duration = Duration::from_millis(50);
 
-/// And when there are none: 250 µs, in which its owner mostly comes back for another one.
-const SCARCE_WITHIN: Duration = Duration::from_micros(250);
+/// And when there are none: 100 µs, in which its owner mostly comes back for another one.
+const SCARCE_WITHIN: Duration = Duration::from_micros(100);
+
+/// Those who were granted something together mostly come back together: within 200 µs.
+pub(super) const GATHER: Duration = Duration::from_micros(200);
 
 const FIRST_BACKOFF: Duration = Duration::from_millis(10);
 const LONGEST_BACKOFF: Duration = Duration::from_millis(500);
@@ -36,18 +43,23 @@ pub(super) struct Schedule {
     beat_at: Option<Instant>,
     not_before: Option<Instant>,
     permits_are_scarce: bool,
+    others_wait: bool,
+    /// Since when somebody waits of whom Redis does not know.
+    new_since: Option<Instant>,
 }
 
 impl Schedule {
     /// What an answer to a call of this instant says.
     pub(super) fn answered(&mut self, asked_at: Instant, taken: &Taken, lease: Duration) {
         *self = Schedule {
-            tokens_at: taken.tokens_in.map(|(all, _)| asked_at + all),
+            tokens_at: taken.tokens_in.map(|(all, _)| asked_at + all.min(TOKEN_TICK)),
             permits_at: taken.waits_for_permits.then(|| asked_at + PERMIT_TICK),
             gate_at: taken.gate.as_ref().map(|(left, _)| asked_at + *left),
             beat_at: Some(asked_at + lease / 3),
             not_before: None,
             permits_are_scarce: taken.permits_are_scarce,
+            others_wait: taken.others_wait,
+            new_since: None,
         };
     }
 
@@ -68,7 +80,7 @@ impl Schedule {
     }
 
     fn forget(&mut self) {
-        (self.tokens_at, self.permits_at, self.gate_at) = (None, None, None);
+        (self.tokens_at, self.permits_at, self.gate_at, self.others_wait) = (None, None, None, false);
     }
 
     /// Whether Redis knows that the process waits.
@@ -77,7 +89,7 @@ impl Schedule {
     }
 
     /// When the next call is due; nothing if nothing is to be done before somebody comes.
-    pub(super) fn due(&self, state: &State, now: Instant) -> Option<Instant> {
+    pub(super) fn due(&mut self, state: &State, now: Instant) -> Option<Instant> {
         let todo = &state.todo;
         if todo.end {
             return Some(now);
@@ -91,12 +103,14 @@ impl Schedule {
                 false => somebody_waits && !self.is_in_line(),
             };
         let has_left = !somebody_waits && self.is_in_line();
-        let at_once = is_told || todo.is_woken || is_new || has_left;
+        let at_once = is_told || todo.is_woken || has_left;
+        let gather = if self.others_wait { GATHER } else { Duration::ZERO };
+        let new = is_new.then(|| *self.new_since.get_or_insert(now) + gather);
         let waits = [self.tokens_at, self.permits_at, self.gate_at].into_iter().flatten();
         let waits = waits.filter(|_| somebody_waits);
-        let release = todo.released.map(|since| since + self.release_within());
+        let release = todo.released.map(|since| since + self.release_within(state));
         let beat = self.beat_at.filter(|_| state.held > 0);
-        let due = waits.chain(at_once.then_some(now)).chain(release).chain(beat).min()?;
+        let due = waits.chain(at_once.then_some(now)).chain(new).chain(release).chain(beat).min()?;
         Some(self.not_before.map_or(due, |not_before| due.max(not_before)))
     }
 
@@ -106,11 +120,15 @@ impl Schedule {
         let mut joins = [state.nobody_waits(); 2];
         joins[HOLDERS] |= is_open && self.tokens_at.is_none();
         joins[NEWCOMERS] |= is_open && !self.is_in_line();
-        let releases = due.is_none_or(|due| due > now + self.release_within());
+        let releases = due.is_none_or(|due| due > now + self.release_within(state));
         Heeds { joins, leaves: self.is_in_line(), releases }
     }
 
-    fn release_within(&self) -> Duration {
-        if self.permits_are_scarce { SCARCE_WITHIN } else { RELEASE_WITHIN }
+    fn release_within(&self, state: &State) -> Duration {
+        match self.permits_are_scarce {
+            false => RELEASE_WITHIN,
+            true if state.lines[NEWCOMERS].is_empty() => SCARCE_WITHIN,
+            true => Duration::ZERO,
+        }
     }
 }

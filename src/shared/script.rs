@@ -80,6 +80,8 @@ pub(super) struct Taken {
     pub(super) waits_for_permits: bool,
     /// Others wait for permits, or soon will: one that comes back is to be told at once.
     pub(super) permits_are_scarce: bool,
+    /// Other processes stand in line for tokens.
+    pub(super) others_wait: bool,
     /// Nobody is granted anything for so long.
     pub(super) gate: Option<(Duration, Gate)>,
 }
@@ -186,6 +188,7 @@ impl Answer {
                     .map(|(all, first)| (Duration::from_micros(all), Duration::from_micros(first))),
                 waits_for_permits: number(6)? == 1,
                 permits_are_scarce: number(7)? == 1,
+                others_wait: number(11)? == 1,
                 gate: match (unsigned(8)?, number(9)?) {
                     (0, _) => None,
                     (left, 1) => Some((Duration::from_micros(left), Gate::Pause(text(10)?))),

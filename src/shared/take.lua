@@ -294,5 +294,5 @@ local gated = math.max(0, gate - now)
 local contended = cap > 0 and (#permit_line > 0 or cap - used - promised <= 0)
 return {
   'ok', epoch, now, granted, wait, first, short_of == 'permit' and 1 or 0, contended and 1 or 0,
-  gated, paused_to > now and paused_to >= not_before and 1 or 0, state.words or '',
+  gated, paused_to > now and paused_to >= not_before and 1 or 0, state.words or '', in_line and 1 or 0,
 }
