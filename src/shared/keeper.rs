@@ -48,8 +48,9 @@ pub(super) struct Link {
     generation: u64,
     /// Changes of limits that are not in force yet.
     changes: Vec<(usize, crate::limit::Limit)>,
-    /// When the latest call that was answered was made.
+    /// When the latest call that was answered was made, and its number.
     heard_at: Option<Instant>,
+    heard: u64,
     /// Since when every call has failed.
     failing_since: Option<Instant>,
     tries: u32,
@@ -164,13 +165,13 @@ impl Keeper {
             None => (&self.terms, link.generation),
         };
         let pause = task.pause.as_ref();
+        let is_known =
+            link.heard_at.is_some_and(|heard| task.asked_at.saturating_duration_since(heard) < terms.lease);
         let ask = Ask {
             member: &self.member,
             number: link.number,
             epoch: &link.epoch,
-            is_known: link
-                .heard_at
-                .is_some_and(|heard| task.asked_at.saturating_duration_since(heard) < terms.lease),
+            known: if is_known { link.heard } else { 0 },
             generation,
             terms,
             first_terms: &self.first_terms,
@@ -242,7 +243,7 @@ impl Keeper {
         match answer {
             Answer::Taken(taken) => {
                 link.is_cold = false;
-                link.heard_at = Some(task.asked_at);
+                (link.heard_at, link.heard) = (Some(task.asked_at), link.number);
                 link.epoch.clone_from(&taken.epoch);
                 self.hand_out(task, taken)
             }
@@ -254,18 +255,19 @@ impl Keeper {
                 let Some(terms) = Terms::from_wire(&wire) else {
                     return Err(self.differs(&wire));
                 };
-                let measures = terms.measures().unwrap_or_default();
                 (link.generation, self.terms) = (generation, terms);
                 self.line.tell(|state| {
-                    state.measures = measures;
+                    state.adopt(&self.terms);
                     state.dismiss_the_hopeless(None, task.asked_at);
+                    // On top of what has come between.
+                    state.todo.limits.append(&mut link.changes);
                 });
                 self.schedule.again();
                 Ok(())
             }
             Answer::Differs(wire) => Err(self.differs(&wire)),
             Answer::RunFailed(text) => {
-                link.heard_at = Some(task.asked_at);
+                (link.heard_at, link.heard) = (Some(task.asked_at), link.number);
                 let text = format!("another process of the run has failed: {text}");
                 Err(SharedError::new(SharedErrorKind::RunFailed, text))
             }
@@ -286,9 +288,7 @@ impl Keeper {
         }
         let is_held_up = is_late || state.todo.pause.is_some();
         let granted = if is_held_up { 0 } else { (taken.granted as usize).min(task.wants.len()) };
-        if let Some(measures) = self.terms.measures() {
-            state.measures = measures;
-        }
+        state.adopt(&self.terms);
         state.set_gate(taken.gate.map(|(left, why)| (asked_at + left, why)));
         state.hand_out(&task.wants[..granted], given);
         let first = taken.tokens_in.map(|(_, first)| asked_at + first);

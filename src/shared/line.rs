@@ -31,7 +31,7 @@ use crate::queue::Queue;
 
 use super::error::{SharedError, SharedErrorKind};
 use super::script::Gate;
-use super::terms::{self, Measure};
+use super::terms::{self, Measure, Terms};
 
 /// See the module's documentation.
 pub(super) struct Line {
@@ -47,6 +47,8 @@ pub(super) struct State {
     pub(super) held: u32,
     /// Which leases are good.
     pub(super) lease: u64,
+    /// Those in force, and what is kept of them.
+    pub(super) limits: Vec<Limit>,
     pub(super) measures: Vec<Measure>,
     /// Whether permits are counted at all.
     pub(super) counts_permits: bool,
@@ -143,13 +145,14 @@ pub(super) const HOLDERS: usize = 0;
 pub(super) const NEWCOMERS: usize = 1;
 
 impl Line {
-    pub(super) fn new(measures: Vec<Measure>, counts_permits: bool) -> Arc<Line> {
+    pub(super) fn new(terms: &Terms) -> Arc<Line> {
         let state = State {
             lines: [Queue::new(), Queue::new()],
             held: 0,
             lease: 0,
-            measures,
-            counts_permits,
+            limits: terms.limits.clone(),
+            measures: terms.measures().unwrap_or_default(),
+            counts_permits: terms.max_in_flight.is_some(),
             gate: None,
             failed: None,
             parts: Vec::new(),
@@ -266,6 +269,14 @@ impl State {
             self.todo.pause = Some((until, words));
             self.keep_the_pause();
             self.dismiss_the_hopeless(None, Instant::now());
+        }
+    }
+
+    /// These are in force now.
+    pub(super) fn adopt(&mut self, terms: &Terms) {
+        if self.limits != terms.limits {
+            self.limits.clone_from(&terms.limits);
+            self.measures = terms.measures().unwrap_or_default();
         }
     }
 

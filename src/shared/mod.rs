@@ -29,10 +29,9 @@
 //!   message and must come within 50 ms. In a cap that is used to the full no process is woken for each request; to
 //!   hand each permit to the head of a line costs another round trip, which was measured as 2.01 a request.
 //! * *A loss* is noticed by the epoch: a key that outlives the state by far, and has another value when the state has
-//!   been made anew. A process that knows an epoch that is not there, or that was heard of a moment ago and is not
-//!   known any more, starts the wait for a lease; a process that is new cannot tell a loss from a beginning, and waits
-//!   as well unless it is told otherwise. Then all who are alive have said what they hold, and the others' requests are
-//!   over.
+//!   been made anew. A process that knows an epoch that is not there, or whose latest call of a moment ago is not known
+//!   there, starts the wait for a lease; a process that is new cannot tell a loss from a beginning, and waits as well
+//!   unless it is told otherwise. Then all who are alive have said what they hold, and the others' requests are over.
 //!
 //! # Why a request never outlives its lease
 //!

@@ -6,8 +6,6 @@ use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
-
 use crate::cancel::CancelToken;
 use crate::cost::Cost;
 use crate::limit::Limit;
@@ -80,10 +78,10 @@ use super::terms::Terms;
 ///   wire: these are still under way when its permits are given to others. It notices by itself when it goes on, and
 ///   uses no permit and no grant of before; but what is on the wire is on the wire.
 /// * A fail-over: Redis replicates asynchronously, so a replica that takes over may not know the latest grants. Whoever
-///   has to connect anew therefore begins with empty buckets, for all, which errs to the slow side; but permits that
-///   were granted in those last moments are unknown until their holders are heard of again (with their next call, and
-///   after a third of a lease at the latest), and the cap may be exceeded by as many. An eviction of the key, or the
-///   loss of all of it, is noticed, and nobody gets a permit for a lease.
+///   has to connect anew therefore begins with empty buckets, for all: that errs to the slow side. And whose latest
+///   call is not known there says so, and nobody gets a permit for a lease, as after an eviction of the key or the loss
+///   of all of it. But whoever is first to call the replica, and is known there, may be granted permits that others
+///   hold: until one of those calls, which is at once if it waits, and after a third of a lease at the latest.
 /// * The clock of the server: if it is set forward, up to a burst comes too early.
 /// * More than one server of Redis: this is for a single one, with replicas if need be. A cluster works as long as the
 ///   address is that of the node with the key.
@@ -117,13 +115,16 @@ struct Inner {
     line: Arc<Line>,
     /// As they were at first.
     terms: Terms,
-    limits: Mutex<Vec<Limit>>,
     has_run: bool,
     bell: Arc<Bell>,
     threads: Vec<JoinHandle<()>>,
 }
 
 /// The right to send one request, soon; and, where permits are counted, to have one in flight until this is dropped.
+///
+/// Whoever sends requests by it himself makes sure of two things: that [`is_in_time`](Grant::is_in_time) right before
+/// the request is begun, and that this is over within half a [lease](crate::SharedQuotaBuilder::lease). Then its permit
+/// is good for as long as it needs it, even if Redis is not heard of any more.
 #[must_use = "what is granted is used, or lost"]
 pub struct Grant {
     given: Given,
@@ -145,7 +146,7 @@ impl SharedQuota {
     pub(super) fn start(parts: Parts) -> Result<SharedQuota, SharedError> {
         let Parts { name, server, keys, terms, redis_wait, has_run, is_idle } = parts;
         let member = format!("{:016x}", crate::retry::Random::new().draw());
-        let line = Line::new(terms.measures().unwrap_or_default(), terms.max_in_flight.is_some());
+        let line = Line::new(&terms);
         let listens = has_run || terms.max_in_flight.is_some();
         let channels = [keys.channel(&member)].into_iter().chain(keys.run.clone()).collect();
         let mut keeper = Keeper {
@@ -163,7 +164,6 @@ impl SharedQuota {
         keeper.introduce()?;
         let mut inner = Inner {
             name,
-            limits: Mutex::new(keeper.terms.limits.clone()),
             server: server.clone(),
             member,
             line: line.clone(),
@@ -250,7 +250,7 @@ impl SharedQuota {
     }
 
     pub(crate) fn first_limit(&self) -> Option<Limit> {
-        self.inner.limits.lock().first().copied()
+        self.inner.line.lock().limits.first().copied()
     }
 
     /// Changes the limit of this number, for all processes: each adopts it with its next call, which is within a
@@ -267,8 +267,9 @@ impl SharedQuota {
         if one.measures().is_none() || one.too_tight().is_some() {
             return Err(InvalidLimit::CannotBeShared);
         }
-        let mut limits = self.inner.limits.lock();
-        *limits.get_mut(number).ok_or(InvalidLimit::NoSuchLimit)? = limit;
+        if number >= self.inner.terms.limits.len() {
+            return Err(InvalidLimit::NoSuchLimit);
+        }
         self.inner.line.tell(|state| state.todo.limits.push((number, limit)));
         Ok(())
     }
@@ -287,6 +288,12 @@ impl SharedQuota {
         self.inner.line.tell(|state| {
             state.todo.failure.get_or_insert(text);
         });
+    }
+
+    /// The limits in force, as this process knows them.
+    #[must_use]
+    pub fn limits(&self) -> Vec<Limit> {
+        self.inner.line.lock().limits.clone()
     }
 
     /// How many threads of this process are waiting.
@@ -369,7 +376,7 @@ impl fmt::Debug for SharedQuota {
             .field("name", &self.inner.name)
             .field("redis", &self.inner.server.name)
             .field("member", &self.inner.member)
-            .field("limits", &*self.inner.limits.lock())
+            .field("limits", &self.limits())
             .field("waiting", &self.waiting())
             .finish_non_exhaustive()
     }

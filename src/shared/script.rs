@@ -25,8 +25,8 @@ pub(super) struct Ask<'a> {
     pub(super) number: u64,
     /// The epoch that it knows; empty at first.
     pub(super) epoch: &'a str,
-    /// Whether its last call was so short a time ago that it must be known.
-    pub(super) is_known: bool,
+    /// Its latest call that was answered, if that was so short a time ago that it must be known; else 0.
+    pub(super) known: u64,
     pub(super) generation: u64,
     pub(super) terms: &'a Terms,
     pub(super) first_terms: &'a str,
@@ -139,7 +139,7 @@ impl Ask<'_> {
     fn write(&self, call: &mut ScriptInvocation<'_>) {
         let terms = self.terms;
         let measures = terms.measures().unwrap_or_default();
-        call.arg(self.member).arg(self.number).arg(self.epoch).arg(u8::from(self.is_known));
+        call.arg(self.member).arg(self.number).arg(self.epoch).arg(self.known);
         call.arg(self.generation).arg(terms.to_wire()).arg(self.first_terms);
         call.arg(u8::from(self.is_idle)).arg(u8::from(self.is_cold)).arg(u8::from(self.leaves));
         let (pause, words) = self.pause.unwrap_or_default();

@@ -97,7 +97,7 @@ else
   if epoch ~= '' or idle == 0 then lost = now + lease end
   epoch = id .. ':' .. text(seq)
 end
-if known == 1 and not me then lost = math.max(lost, now + lease) end
+if known > 0 and (not me or me.seq < known) then lost = math.max(lost, now + lease) end
 if cap > 0 then not_before = math.max(not_before, lost) end
 
 -- Who is gone, and who has not called back in time.

@@ -72,7 +72,7 @@ fn a_cancel_and_a_deadline_end_a_wait() {
 #[test]
 fn other_limits_on_the_same_name_are_an_error_that_shows_both() {
     let Some(redis) = Redis::start() else { return };
-    let _first = quota(&redis).limit(Limit::new(Rate::per_second(10), 20)).connect().unwrap();
+    let first = quota(&redis).limit(Limit::new(Rate::per_second(10), 20)).connect().unwrap();
     let error = quota(&redis).limit(Limit::new(Rate::per_second(11), 20)).connect().unwrap_err();
     assert_eq!(error.kind(), SharedErrorKind::Differs);
     let text = error.to_string();
@@ -153,6 +153,24 @@ fn a_state_that_is_gone_before_its_time_is_a_loss() {
     redis.command("DEL {fanout:test}");
     let gone = redis.time();
     assert!(quota.acquire(&CancelToken::new()).unwrap().server_time() >= gone + lease);
+}
+
+/// As a replica may that takes over.
+#[test]
+fn a_state_that_is_older_than_what_was_answered_is_a_loss() {
+    let Some(redis) = Redis::start() else { return };
+    let lease = Duration::from_secs(1);
+    let quota = quota(&redis).max_in_flight(2).lease(lease).is_idle(true).connect().unwrap();
+    let first = quota.acquire(&CancelToken::new()).unwrap();
+    redis.command("COPY {fanout:test} {fanout:test}:replica");
+    let _second = quota.acquire(&CancelToken::new()).unwrap();
+    redis.command("COPY {fanout:test}:replica {fanout:test} REPLACE");
+    let failed_over = redis.time();
+    let soon = CancelToken::new().with_timeout(Duration::from_millis(300));
+    // All are held. What is known there says that one is free.
+    quota.acquire(&soon).unwrap_err();
+    drop(first);
+    assert!(quota.acquire(&CancelToken::new()).unwrap().server_time() >= failed_over + lease);
 }
 
 #[test]
