@@ -34,9 +34,15 @@ pub(crate) struct Job {
 }
 
 impl Job {
+    /// Nothing is set but where the quota is.
+    pub(crate) fn at(url: String) -> Job {
+        let (hold, lease) = (Duration::ZERO, Duration::from_secs(2));
+        Job { url, name: "", rate: 0, burst: 0, cap: 0, threads: 0, hold, lease }
+    }
+
     pub(crate) fn command(&self) -> Command {
         let mut command = role::command(role::SHARED);
-        command.arg(&self.url).arg(self.name);
+        command.arg(&self.url).arg(self.name.replace([' ', ','], "-"));
         let numbers = [u64::from(self.rate), self.burst.into(), self.cap.into(), self.threads as u64];
         command.args(numbers.map(|number| number.to_string()));
         command.args([self.hold, self.lease].map(|time| time.as_micros().to_string()));

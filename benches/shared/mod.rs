@@ -6,6 +6,7 @@
 //! `cargo bench --features redis -- shared`
 
 mod child;
+mod delay;
 mod redis;
 
 use std::io::{BufRead, BufReader, Write};
@@ -46,48 +47,62 @@ pub(crate) fn bench(_: &mut Criterion) {
         return;
     };
     let time = Duration::from_millis(if arguments::only_test() { 300 } else { 5_000 });
-    let job = |name, rate, burst, cap, threads, hold| Job {
-        url: redis.url(),
-        name,
-        rate,
-        burst,
-        cap,
-        threads,
-        hold: Duration::from_millis(hold),
-        lease: Duration::from_secs(2),
-    };
+    rates(&redis, time);
+    caps(&redis, time);
+    let rounds = if arguments::only_test() { 3 } else { 200 };
+    cancel(&redis, rounds);
+    fail(&redis, rounds);
+}
+
+/// Without a cap: how much of the rate they get.
+fn rates(redis: &Redis, time: Duration) {
     println!("{NAME}, {time:?} each\n");
     println!(
         "| | of the rate | × in process | calls a grant | late | by grant | by use | CPU: clients, Redis |"
     );
     println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
-    for (name, rate, burst) in
-        [("200/s b20", 200, 20), ("2000/s b100", 2_000, 100), ("20000/s b1000", 20_000, 1_000)]
-    {
-        let report = together(&redis, &job(name.split(' ').next().unwrap(), rate, burst, 0, 8, 0), 4, time);
-        report.print(&format!("{name}, 4 × 8"), rate, burst, alone(rate, burst, 32, time), time);
+    let far = format!("redis://{}/", delay::before(redis.address(), Duration::from_micros(500)));
+    let job = |name, rate, burst, threads| Job { name, rate, burst, threads, ..Job::at(redis.url()) };
+    let mut shares = Vec::new();
+    for (job, processes) in [
+        (job("200/s b20", 200, 20, 8), 4),
+        (job("2000/s b100", 2_000, 100, 8), 4),
+        (job("20000/s b1000", 20_000, 1_000, 8), 4),
+        (Job { url: far.clone(), ..job("2000/s b100, 1 ms away", 2_000, 100, 8) }, 4),
+        (Job { url: far, ..job("20000/s b1000, 1 ms away", 20_000, 1_000, 8) }, 4),
+        (job("2000/s b100, many", 2_000, 100, 2), 16),
+    ] {
+        let report = together(redis, &job, processes, time);
+        let alone = alone(job.rate, job.burst, processes * job.threads, time);
+        report.print(
+            &format!("{}, {processes} × {}", job.name, job.threads),
+            job.rate,
+            job.burst,
+            alone,
+            time,
+        );
+        shares = report.grants.iter().map(Vec::len).collect();
     }
-    let report = together(&redis, &job("fair", 2_000, 100, 0, 2, 0), 16, time);
-    report.print("2000/s b100, 16 × 2", 2_000, 100, alone(2_000, 100, 32, time), time);
-    let each: Vec<usize> = report.grants.iter().map(Vec::len).collect();
-    let (least, most) = (each.iter().min().unwrap(), each.iter().max().unwrap());
-    let mean = each.iter().sum::<usize>() as f64 / each.len() as f64;
+    let (least, most) = (shares.iter().min().unwrap(), shares.iter().max().unwrap());
+    let mean = shares.iter().sum::<usize>() as f64 / shares.len() as f64;
     let off = |of: usize| 100.0 * (of as f64 / mean - 1.0);
     println!("\n{NAME}: shares of 16 processes: from {:+.1} % to {:+.1} %\n", off(*least), off(*most));
-    println!("| | most at once | of the cap | calls a request | CPU: clients, Redis |");
-    println!("| --- | --- | --- | --- | --- |");
-    for (label, rate, cap, threads, hold) in [
+}
+
+/// With a cap: how much of it is used, by requests that take so long.
+fn caps(redis: &Redis, time: Duration) {
+    println!("| | most at once | of the cap | calls a request | CPU: clients, Redis | requests |");
+    println!("| --- | --- | --- | --- | --- | --- |");
+    for (name, rate, cap, threads, hold) in [
         ("cap 16, 20 ms", 0, 16, 8, 20),
         ("cap 64, 50 ms", 0, 64, 16, 50),
         ("400/s, cap 16, 20 ms", 400, 16, 8, 20),
         ("2000/s, cap 64, 5 ms", 2_000, 64, 16, 5),
     ] {
-        let name = ["cap1", "cap2", "cap3", "cap4"]
-            [[16, 64].iter().position(|c| *c == cap).unwrap() + if rate == 0 { 0 } else { 2 }];
-        let report = together(&redis, &job(name, rate, 100, cap, threads, hold), 4, time);
-        report.print_cap(&format!("{label}, 4 × {threads}"), cap, time);
+        let hold = Duration::from_millis(hold);
+        let job = Job { name, rate, burst: 100, cap, threads, hold, ..Job::at(redis.url()) };
+        together(redis, &job, 4, time).print_cap(&format!("{name}, 4 × {threads}"), cap, time);
     }
-    cancel(&redis);
 }
 
 impl Report {
@@ -140,7 +155,7 @@ impl Report {
         let used = 100.0 * held / ((to - from) as f64 * f64::from(cap));
         let share = |cpu: Duration| 100.0 * cpu.as_secs_f64() / time.as_secs_f64();
         println!(
-            "| {label} | {most} | {used:.1} % | {:.2} | {:.0} % {:.0} % ({} requests)",
+            "| {label} | {most} | {used:.1} % | {:.2} | {:.0} % {:.0} % | {} |",
             self.calls as f64 / all.len() as f64,
             share(self.cpu),
             share(self.redis_cpu),
@@ -222,20 +237,50 @@ fn alone(rate: u32, burst: u32, threads: usize, time: Duration) -> f64 {
 }
 
 /// From a cancel to the return of the one who waits for a grant, beside one who waits in process.
-fn cancel(redis: &Redis) {
+fn cancel(redis: &Redis, rounds: usize) {
     let hour = Rate::new(1, Duration::from_secs(3_600));
     let quota = SharedQuota::builder(redis.url(), "cancel").limit(Limit::new(hour, 1)).connect().unwrap();
     let limiter = RateLimiter::new(hour, 1).unwrap();
     assert!(limiter.try_acquire());
     let (mut shared, mut alone) = (Vec::new(), Vec::new());
-    for _ in 0..200 {
+    for _ in 0..rounds {
         let wait = |cancel: &CancelToken| assert!(quota.acquire(cancel).is_err());
         shared.push(cancel_one(wait, || quota.waiting() == 1));
         let wait = |cancel: &CancelToken| assert!(limiter.acquire(cancel).is_err());
         alone.push(cancel_one(wait, || limiter.waiting() == 1));
     }
     let (shared, alone) = (median(shared), median(alone));
-    println!("\n{NAME}: cancel to return, median of 200: {shared:.3} ms; in process {alone:.3} ms\n");
+    println!("\n{NAME}: cancel to return, median of {rounds}: {shared:.3} ms; in process {alone:.3} ms\n");
+}
+
+/// From the failure of one part of a run to the return of who waits in another.
+fn fail(redis: &Redis, rounds: usize) {
+    let hour = Rate::new(1, Duration::from_secs(3_600));
+    let mut times: Vec<f64> = (0..rounds)
+        .map(|round| {
+            let part = || {
+                let quota = SharedQuota::builder(redis.url(), "fail").limit(Limit::new(hour, 1));
+                quota.run(format!("run-{round}")).connect().unwrap()
+            };
+            let (fails, waits) = (part(), part());
+            thread::scope(|scope| {
+                let thread = scope.spawn(|| assert!(waits.acquire(&CancelToken::new()).is_err()));
+                // It listens, and it stands in line in Redis.
+                while waits.waiting() != 1 || waits.calls() < 3 {
+                    thread::yield_now();
+                }
+                let start = Instant::now();
+                fails.fail("id 7: the server answered 500");
+                thread.join().unwrap();
+                start.elapsed().as_secs_f64() * 1e3
+            })
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    let [half, most] = [rounds / 2, rounds * 99 / 100].map(|index| times[index]);
+    println!(
+        "{NAME}: failure to return elsewhere, of {rounds}: median {half:.3} ms, 99 of 100 {most:.3} ms\n"
+    );
 }
 
 /// In milliseconds.

@@ -14,7 +14,7 @@ use crate::cancel::CancelToken;
 use super::connection::Server;
 use super::error::{SharedError, SharedErrorKind};
 use super::line::{Given, Line, State, Wanted};
-use super::schedule::Schedule;
+use super::schedule::{Schedule, after};
 use super::script::{Answer, Ask, Take, Taken, runs};
 use super::terms::Terms;
 
@@ -289,9 +289,9 @@ impl Keeper {
         let is_held_up = is_late || state.todo.pause.is_some();
         let granted = if is_held_up { 0 } else { (taken.granted as usize).min(task.wants.len()) };
         state.adopt(&self.terms);
-        state.set_gate(taken.gate.map(|(left, why)| (asked_at + left, why)));
+        state.set_gate(taken.gate.map(|(left, why)| (after(asked_at, left), why)));
         state.hand_out(&task.wants[..granted], given);
-        let first = taken.tokens_in.map(|(_, first)| asked_at + first);
+        let first = taken.tokens_in.map(|(_, first)| after(asked_at, first));
         state.dismiss_the_hopeless(first, now);
         drop(state);
         if is_late {
@@ -313,5 +313,16 @@ impl Keeper {
         let text =
             format!("the quota has other limits in Redis at {name}: there {theirs:?}, and here {ours:?}");
         SharedError::new(SharedErrorKind::Differs, text)
+    }
+}
+
+/// Nobody is left to wait for a thread that has ended, however it did.
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        let error = SharedError::new(SharedErrorKind::Thread, "the thread of the shared quota has ended");
+        self.line.tell(|state| {
+            state.dismiss_all(&error);
+            state.failed.get_or_insert(error);
+        });
     }
 }

@@ -13,6 +13,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::bucket::later;
+
 use super::line::{HOLDERS, Heeds, NEWCOMERS, State};
 use super::script::Taken;
 
@@ -48,13 +50,18 @@ pub(super) struct Schedule {
     new_since: Option<Instant>,
 }
 
+/// So long after; where the platform cannot name that instant, the furthest it can.
+pub(super) fn after(start: Instant, time: Duration) -> Instant {
+    later(start, u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
+}
+
 impl Schedule {
     /// What an answer to a call of this instant says.
     pub(super) fn answered(&mut self, asked_at: Instant, taken: &Taken, lease: Duration) {
         *self = Schedule {
             tokens_at: taken.tokens_in.map(|(all, _)| asked_at + all.min(TOKEN_TICK)),
             permits_at: taken.waits_for_permits.then(|| asked_at + PERMIT_TICK),
-            gate_at: taken.gate.as_ref().map(|(left, _)| asked_at + *left),
+            gate_at: taken.gate.as_ref().map(|(left, _)| after(asked_at, *left)),
             beat_at: Some(asked_at + lease / 3),
             not_before: None,
             permits_are_scarce: taken.permits_are_scarce,

@@ -72,7 +72,7 @@ fn a_cancel_and_a_deadline_end_a_wait() {
 #[test]
 fn other_limits_on_the_same_name_are_an_error_that_shows_both() {
     let Some(redis) = Redis::start() else { return };
-    let first = quota(&redis).limit(Limit::new(Rate::per_second(10), 20)).connect().unwrap();
+    let _first = quota(&redis).limit(Limit::new(Rate::per_second(10), 20)).connect().unwrap();
     let error = quota(&redis).limit(Limit::new(Rate::per_second(11), 20)).connect().unwrap_err();
     assert_eq!(error.kind(), SharedErrorKind::Differs);
     let text = error.to_string();
@@ -102,8 +102,8 @@ fn a_limit_that_one_sets_is_adopted_by_all_and_by_who_comes_later() {
     };
     until("it waits", || other.waiting() == 1 && other.calls() == 2);
     one.set_limit(0, Limit::new(Rate::per_second(1_000), 20)).unwrap();
-    one.acquire(&cancel).unwrap();
-    slow().acquire(&cancel).unwrap();
+    drop(one.acquire(&cancel).unwrap());
+    drop(slow().acquire(&cancel).unwrap());
     // Its token was due in eleven days.
     waits.wait().unwrap();
     let error = one.set_limit(1, Limit::new(Rate::per_second(1), 1)).unwrap_err();
