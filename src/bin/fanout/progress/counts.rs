@@ -47,18 +47,20 @@ pub(crate) enum Wait {
 }
 
 impl Wait {
-    /// For a run with so many slots; nothing while it merely goes on.
-    pub(crate) fn of(counts: &Counts, slots: usize) -> Option<Wait> {
+    /// For a run with so many slots, and so many ids where that is known; nothing while it merely goes on.
+    pub(crate) fn of(counts: &Counts, slots: usize, total: Option<u64>) -> Option<Wait> {
         let Counts { in_flight, waiting, to_retry, paused, .. } = *counts;
         let is_silent = counts.input_silent.is_some_and(|silent| silent >= SILENT);
+        let begun = counts.done.saturating_add(in_flight as u64).saturating_add(to_retry as u64);
+        let are_last = total.is_none_or(|total| begun >= total);
         match paused {
             Some(left) => Some(Wait::Pause(left)),
             None if counts.is_output_full => Some(Wait::Reader),
             None if waiting > 0 => Some(Wait::Quota),
             None if in_flight >= slots => Some(Wait::Slots),
             None if is_silent => Some(Wait::Input),
-            None if in_flight > 0 => Some(Wait::Answers),
-            None if to_retry > 0 => Some(Wait::Retry),
+            None if in_flight > 0 && are_last => Some(Wait::Answers),
+            None if in_flight == 0 && to_retry > 0 => Some(Wait::Retry),
             None => None,
         }
     }
@@ -90,7 +92,15 @@ mod tests {
             (Counts { to_retry: 2, ..Counts::default() }, Some(Wait::Retry)),
         ];
         for (counts, wait) in cases {
-            assert_eq!(Wait::of(&counts, 8), wait, "{counts:?}");
+            assert_eq!(Wait::of(&counts, 8, None), wait, "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_answers_are_waited_for_and_no_others() {
+        let counts = Counts { done: 900, in_flight: 6, to_retry: 1, ..Counts::default() };
+        for (total, wait) in [(908, None), (907, Some(Wait::Answers)), (906, Some(Wait::Answers))] {
+            assert_eq!(Wait::of(&counts, 8, Some(total)), wait, "{total}");
         }
     }
 }

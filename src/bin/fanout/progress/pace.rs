@@ -25,12 +25,17 @@ pub(crate) struct Pace {
     pauses: Pauses,
     recent: Window,
     lasting: Window,
+    /// How long a token takes to come.
+    token: Duration,
 }
 
 impl Pace {
     pub(crate) fn new(total: Option<u64>, limits: Limits, started: Instant) -> Pace {
-        let few = limits.per_second().map(|rate| RECENT_REQUESTS / rate);
-        let few = few.map_or(RECENT, |few| Duration::try_from_secs_f64(few).unwrap_or(MOST_RECENT));
+        let tokens = |count: f64| {
+            let seconds = limits.per_second().map_or(0.0, |rate| count / rate);
+            Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+        };
+        let (few, token) = (tokens(RECENT_REQUESTS), tokens(1.0));
         Pace {
             total,
             limits,
@@ -40,6 +45,7 @@ impl Pace {
             pauses: Pauses::default(),
             recent: Window::new(few.clamp(RECENT, MOST_RECENT)),
             lasting: Window::new(LASTING),
+            token,
         }
     }
 
@@ -58,9 +64,10 @@ impl Pace {
         self.recent.add(now.saturating_duration_since(self.started), counts.requests);
     }
 
-    /// Requests per second, now.
+    /// Requests per second, now. One request is no more than its token took to come, however soon it is looked at:
+    /// the first of `1/m` is not `20 of 1/m` after three seconds.
     pub(crate) fn per_second(&self) -> f64 {
-        self.recent.per_second()
+        self.recent.per_second_over(self.token)
     }
 
     /// How long the rest will take, if that can be known: what is left of a pause, and then at the pace of the last
@@ -69,7 +76,8 @@ impl Pace {
     pub(crate) fn left(&self, counts: &Counts) -> Option<Duration> {
         let total = self.total?;
         let left = total.checked_sub(counts.done).filter(|left| *left > 0)?;
-        let per_second = self.lasting.per_second() * self.pauses.share_without(self.active);
+        let per_second =
+            self.lasting.per_second_over(Duration::ZERO) * self.pauses.share_without(self.active);
         let kept_up = (per_second > 0.0).then(|| Duration::try_from_secs_f64(left as f64 / per_second));
         let least = self.least(total, left.saturating_sub(counts.in_flight as u64))?;
         // What does not fit is not worth showing.
@@ -144,9 +152,10 @@ impl Window {
         }
     }
 
-    fn per_second(&self) -> f64 {
+    /// What was done, as if it had taken no less than `least`.
+    fn per_second_over(&self, least: Duration) -> f64 {
         let ((time, done), Some((then, before))) = (self.now, self.kept.front()) else { return 0.0 };
-        match time.saturating_sub(*then) {
+        match time.saturating_sub(*then).max(least) {
             Duration::ZERO => 0.0,
             passed => done.saturating_sub(*before) as f64 / passed.as_secs_f64(),
         }
@@ -250,6 +259,20 @@ mod tests {
         let mut pace = Pace::new(None, tenth(), start);
         pace.look(&counts, start + Duration::from_secs(2));
         assert_eq!(pace.left(&counts), None);
+    }
+
+    #[test]
+    fn the_first_request_of_a_slow_quota_is_no_breach_of_it() {
+        let minute = Limits::new([Limit::new(Rate::new(1, LASTING), 1)]);
+        let shown = |limits: &Limits, requests| {
+            let start = Instant::now();
+            let mut pace = Pace::new(None, limits.clone(), start);
+            pace.look(&Counts { requests, ..Counts::default() }, start + Duration::from_secs(3));
+            pace.per_second()
+        };
+        assert!((shown(&minute, 1) * 60.0 - 1.0).abs() < 1e-9);
+        assert!((shown(&tenth(), 48) - 16.0).abs() < 1e-9, "a burst is what it is");
+        assert!((shown(&Limits::new([]), 48) - 16.0).abs() < 1e-9);
     }
 
     #[test]

@@ -82,15 +82,15 @@ impl View {
             failed,
             wait.map(told),
             Some(rate(self.pace.per_second(), self.extent.limits.per_second())),
-            Some(format!("{} of {} in flight", counts.in_flight, self.extent.max_in_flight)),
             (counts.to_retry > 0).then(|| format!("{} to retry", counts.to_retry)),
+            Some(format!("{} of {} in flight", counts.in_flight, self.extent.max_in_flight)),
             none_failed,
         ];
         (format!("{}{of}", counts.done), parts.into_iter().flatten().collect())
     }
 
     fn wait(&mut self, counts: &Counts, now: Instant) -> Option<Wait> {
-        let wait = Wait::of(counts, self.extent.max_in_flight);
+        let wait = Wait::of(counts, self.extent.max_in_flight, self.extent.total);
         if let Some(wait @ (Wait::Quota | Wait::Slots | Wait::Input)) = wait {
             self.held = Some((wait, now));
         }
@@ -202,7 +202,7 @@ mod tests {
             (
                 200,
                 "71033/200000 [===>      ] 3h 36m left, 12 failed, paused by server for 1m 2s, 10.0 of 10/s, \
-                 8 of 8 in flight, 3 to retry",
+                 3 to retry, 8 of 8 in flight",
             ),
         ] {
             let (mut view, start) = view(Some(200_000), tenth());
@@ -245,6 +245,14 @@ mod tests {
         {
             assert_eq!(view.bar(&counts, 30, start + Duration::from_secs(6)), expected);
         }
+    }
+
+    #[test]
+    fn a_run_that_is_held_up_by_nothing_says_how_long_it_will_take() {
+        let (mut view, start) = view(Some(12_000), Limits::new([]));
+        let counts = Counts { done: 4_000, requests: 4_000, in_flight: 3, ..Counts::default() };
+        let text = view.bar(&counts, 60, start + Duration::from_secs(2));
+        assert_eq!(text, "4000/12000 4s left, 2000/s, 3 of 8 in flight, 0 failed");
     }
 
     #[test]
