@@ -3,4 +3,5 @@
 mod demo;
 mod jobs;
 mod progress;
+mod redraws;
 mod screen;

@@ -87,6 +87,43 @@ fn at_the_end_the_bar_is_gone_and_the_summary_stands() {
 }
 
 #[test]
+fn nothing_of_the_bar_is_left_on_a_narrow_terminal() {
+    for columns in [20, 40] {
+        let api = Api::new();
+        let args = ["--ids", "1-12", "--rate", "20/s", "--burst", "1", &api.url];
+        let terminal = Terminal::start(columns, get_command(args));
+        terminal.shows(|picture| picture.last().contains("/12"));
+        let text = terminal.ends().1.unfolded(columns.into());
+        assert!(text.starts_with("fetched 12 of 12 ids in ") && !text.contains("/12"), "{text}");
+    }
+}
+
+#[test]
+fn on_a_narrow_terminal_long_log_lines_stay_whole() {
+    let api = Api::new();
+    let args = ["-v", "--ids", "1-20", "--rate", "20/s", "--burst", "1", &api.url];
+    let terminal = Terminal::start(40, get_command(args));
+    terminal.shows(|picture| picture.rows.len() > 5 && picture.last().contains("/20 "));
+    let text = terminal.ends().1.unfolded(40);
+    for id in 1..=20 {
+        let line = format!("request done user_id={id} attempt=1 status=200 latency_ms=");
+        assert_eq!(text.matches(&line).count(), 1, "{id} in {text}");
+    }
+    assert!(!text.contains("/20 "), "{text}");
+}
+
+#[test]
+fn without_input_a_terminal_is_told_what_to_do() {
+    let api = Api::new();
+    let (status, picture, written) =
+        Terminal::start(100, command(env!("CARGO_BIN_EXE_fanout"), ["get", &api.url])).ends();
+    assert_eq!(status.code(), Some(2));
+    let [line] = &picture.rows[..] else { panic!("one line, and not {picture:#?}") };
+    assert!(line.starts_with("error: no ids: standard input is a terminal (use --ids 1-60, "), "{line}");
+    assert!(!written.contains('\u{1b}'), "{written:?}");
+}
+
+#[test]
 fn log_lines_and_the_bar_do_not_tear_each_other() {
     let api = Api::new();
     let args = ["-v", "--ids", "1-60", "--rate", "60/s", "--burst", "1", &api.url];

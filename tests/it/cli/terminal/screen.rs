@@ -52,6 +52,11 @@ impl Picture {
     pub(super) fn last(&self) -> &str {
         self.rows.last().map_or("", String::as_str)
     }
+
+    /// All of it as one text: what a terminal so wide has folded goes on where it was cut.
+    pub(super) fn unfolded(&self, columns: usize) -> String {
+        self.rows.iter().map(|row| format!("{row:<columns$}")).collect()
+    }
 }
 
 /// All its streams are the terminal.
