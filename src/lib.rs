@@ -223,7 +223,10 @@ pub use rate_limiter::{AcquireError, RateLimiter};
 pub use request::{IntoBody, IntoRequest, MAX_REQUEST_LINE, encode};
 pub use retry::{RetryBudget, RetryPolicy};
 #[cfg(feature = "redis")]
-pub use shared::{Grant, SharedAcquireError, SharedError, SharedErrorKind, SharedQuota, SharedQuotaBuilder};
+pub use shared::{
+    Grant, HeldUp, HoldUp, SharedAcquireError, SharedError, SharedErrorKind, SharedProcess, SharedQuota,
+    SharedQuotaBuilder, SharedState, SharedStatus,
+};
 pub use transport::MAX_HEAD;
 #[cfg(feature = "test-kit")]
 pub use virtual_clock::VirtualClock;

@@ -9,6 +9,7 @@ use super::connection::Server;
 use super::error::{SharedError, SharedErrorKind};
 use super::keys::Keys;
 use super::quota::{Parts, SharedQuota};
+use super::status::{self, SharedStatus};
 use super::terms::Terms;
 
 /// The settings of a [`SharedQuota`]. Nothing is checked, and nothing sent, before [`connect`](Self::connect).
@@ -119,8 +120,7 @@ impl SharedQuotaBuilder {
     /// other limits under the same name; a run that has failed already.
     pub fn connect(self) -> Result<SharedQuota, SharedError> {
         let terms = self.terms()?;
-        let keys = Keys::new(&self.name, self.run.as_deref())?;
-        let server = Server::parse(&self.url, self.password.as_deref())?;
+        let (keys, server) = self.place()?;
         SharedQuota::start(Parts {
             name: self.name,
             server: Arc::new(server),
@@ -130,6 +130,35 @@ impl SharedQuotaBuilder {
             has_run: self.run.is_some(),
             is_idle: self.is_idle,
         })
+    }
+
+    /// Checks the settings, and asks nobody.
+    ///
+    /// # Errors
+    ///
+    /// A setting that cannot work; the text names it, its value, and what would be right.
+    pub fn check(&self) -> Result<(), SharedError> {
+        self.terms()?;
+        self.place().map(drop)
+    }
+
+    /// What Redis knows of the quota. Changes nothing, starts nothing, and needs neither limits nor a cap to be set.
+    ///
+    /// # Errors
+    ///
+    /// Redis out of reach (it is tried once, and has 500 ms to connect and as long to answer), or not as it must be.
+    pub fn status(&self) -> Result<SharedStatus, SharedError> {
+        let (keys, server) = self.place()?;
+        let read = status::read(&keys, &mut server.connect()?);
+        read.map_err(|error| server.failed("reading the status", error))?.ok_or_else(|| {
+            let text = format!("what is at {} is of a version that is not known here", server.name);
+            SharedError::new(SharedErrorKind::Refused, text)
+        })
+    }
+
+    fn place(&self) -> Result<(Keys, Server), SharedError> {
+        let keys = Keys::new(&self.name, self.run.as_deref())?;
+        Ok((keys, Server::parse(&self.url, self.password.as_deref())?))
     }
 
     fn terms(&self) -> Result<Terms, SharedError> {

@@ -211,6 +211,7 @@ impl Keeper {
         let link = &mut self.link;
         let since = *link.failing_since.get_or_insert(task.asked_at);
         let mut state = self.line.lock();
+        state.trouble = Some((since, error.clone()));
         // What could not be told is told again.
         state.todo.failure = state.todo.failure.take().or(task.failure);
         match error.kind() {
@@ -282,6 +283,7 @@ impl Keeper {
         self.schedule.answered(asked_at, &taken, self.terms.lease);
         let mut state = self.line.lock();
         let given = Given { lease: state.lease, ..given };
+        state.trouble = None;
         state.calls += 1;
         if state.todo.pause == task.pause {
             state.todo.pause = None;

@@ -54,6 +54,8 @@ pub(super) struct State {
     pub(super) counts_permits: bool,
     /// Nobody is granted anything until then, and why.
     pub(super) gate: Option<(Instant, Gate)>,
+    /// Redis cannot be asked: since when, and what was the matter the last time.
+    pub(super) trouble: Option<(Instant, SharedError)>,
     /// Nobody is ever granted anything again.
     pub(super) failed: Option<SharedError>,
     /// The calls that end when the run fails.
@@ -154,6 +156,7 @@ impl Line {
             measures: terms.measures().unwrap_or_default(),
             counts_permits: terms.max_in_flight.is_some(),
             gate: None,
+            trouble: None,
             failed: None,
             parts: Vec::new(),
             todo: ToDo::default(),

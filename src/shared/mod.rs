@@ -6,7 +6,7 @@
 //! thread (`keeper`) asks for all of them, when `schedule` says so: one round trip, in which the `script` takes tokens
 //! and permits for as many as wait, and gives back what has come back. `news` hears when a permit is there, or the run
 //! has failed. `terms` computes what the limits are in whole numbers, `connection` is the way to the server, `keys` has
-//! the names, and `error` says why not.
+//! the names, `error` says why not, and `status` what it all looks like from outside.
 //!
 //! # The script
 //!
@@ -58,10 +58,12 @@ mod news;
 mod quota;
 mod schedule;
 mod script;
+mod status;
 mod terms;
 
 pub use builder::SharedQuotaBuilder;
 pub use error::{SharedAcquireError, SharedError, SharedErrorKind};
-pub use quota::{Grant, SharedQuota};
+pub use quota::{Grant, HeldUp, SharedQuota};
+pub use status::{HoldUp, SharedProcess, SharedState, SharedStatus};
 
 pub(crate) use line::{Denied, Lease, Want};

@@ -18,7 +18,7 @@ use super::keys::Keys;
 use super::line::{Denied, Given, Lease, Line, Want};
 use super::news::{Bell, Listener};
 use super::schedule::Schedule;
-use super::script::Take;
+use super::script::{Gate, Take};
 use super::terms::Terms;
 
 /// One quota for many processes, on one machine or many, kept in Redis (6.2 or later) or Valkey.
@@ -118,6 +118,20 @@ struct Inner {
     has_run: bool,
     bell: Arc<Bell>,
     threads: Vec<JoinHandle<()>>,
+}
+
+/// What holds up all who wait, whatever their limits: see [`SharedQuota::held_up`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum HeldUp {
+    /// Redis knew nothing of the quota, which may be new or lost. Requests that it does not know of may be under way,
+    /// and so nobody gets a permit before then.
+    Unknown(Instant),
+    /// The API has asked for a pause until then, in these words.
+    Paused(Instant, String),
+    /// Redis could not be asked since then, and why. After [`redis_wait`](crate::SharedQuotaBuilder::redis_wait) those
+    /// who wait are told so.
+    Unreachable(Instant, SharedError),
 }
 
 /// The right to send one request, soon; and, where permits are counted, to have one in flight until this is dropped.
@@ -300,6 +314,21 @@ impl SharedQuota {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.inner.line.waiting()
+    }
+
+    /// What holds up all who wait, as this process has heard of it by its latest call. Nothing while tokens and permits
+    /// come as they do.
+    #[must_use]
+    pub fn held_up(&self) -> Option<HeldUp> {
+        let state = self.inner.line.lock();
+        if let Some((since, error)) = &state.trouble {
+            return Some(HeldUp::Unreachable(*since, error.clone()));
+        }
+        let (until, why) = state.gate.as_ref().filter(|(until, _)| *until > Instant::now())?;
+        Some(match why {
+            Gate::Lost => HeldUp::Unknown(*until),
+            Gate::Pause(words) => HeldUp::Paused(*until, words.clone()),
+        })
     }
 
     /// How many permits this process holds.

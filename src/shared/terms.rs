@@ -93,7 +93,7 @@ impl Terms {
 
     /// Nothing if it is of a version that is not known here.
     pub(super) fn from_wire(text: &str) -> Option<Terms> {
-        let mut words = text.split(' ');
+        let mut words = text.split_whitespace();
         let mut number = || words.next()?.parse::<u64>().ok();
         let (1, cap, lease, use_by) = (number()?, number()?, number()?, number()?) else {
             return None;

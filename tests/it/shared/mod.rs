@@ -7,6 +7,7 @@ mod model;
 mod process;
 mod processes;
 mod server;
+mod status;
 
 pub(crate) use server::Redis;
 
