@@ -62,6 +62,7 @@ pub(crate) fn demo(args: &DemoArgs, screen: &Screen) -> Result<Exit, UsageError>
         endpoint: Endpoint::of(&server.url(), Method::GET),
         progress: Style::choose(args.progress, false),
         ledger: None,
+        elsewhere: None,
     };
     let outbox = Arc::new(Outbox::new(UnderWay::new(MAX_IN_FLIGHT, false)));
     let (ended, _) = run.go(&CancelToken::new(), &outbox, screen, |_, _| None).map_err(cannot)?;

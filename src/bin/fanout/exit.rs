@@ -28,6 +28,8 @@ pub(crate) enum Reason {
     Deadline,
     /// The server asked for a longer pause than is waited for.
     Pause,
+    /// The quota that is shared with other processes could not be had.
+    Quota,
     /// A signal came.
     Signal(i32),
     /// The ids could not be read.
@@ -54,6 +56,7 @@ impl Reason {
             Reason::Failed => "failed",
             Reason::Deadline => "deadline",
             Reason::Pause => "pause",
+            Reason::Quota => "quota",
             Reason::Signal(_) => "signal",
             Reason::Input => "input",
             Reason::Output => "output",

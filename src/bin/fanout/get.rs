@@ -50,7 +50,13 @@ fn fetch(options: GetOptions, output: Output, screen: &Screen) -> io::Result<Exi
         endpoint: options.endpoint,
         progress,
         ledger: ledger.clone(),
+        #[cfg(feature = "redis")]
+        elsewhere: options.joined.as_ref().map(|joined| joined.looker()),
+        #[cfg(not(feature = "redis"))]
+        elsewhere: None,
     };
+    #[cfg(feature = "redis")]
+    let watch = options.joined.map(|joined| joined.watch(options.talk.quiet, screen));
     let report = options.report;
     if let Some(report) = &report {
         report.recorder.start();
@@ -65,6 +71,8 @@ fn fetch(options: GetOptions, output: Output, screen: &Screen) -> io::Result<Exi
         }
         format.record(outcome, endpoint)
     })?;
+    #[cfg(feature = "redis")]
+    drop(watch);
     if !format.lines {
         ended.first_told = None; // it was told when it came
     }

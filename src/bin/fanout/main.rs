@@ -1,7 +1,7 @@
 //! `fanout`: a list of ids, one URL, a quota; see `fanout --help`.
 //!
 //! From the top: [`cli`] is the command line, [`options`] makes checked values of it, [`get`], [`plan`], [`serve`],
-//! [`demo`], [`completions`] and [`man`] do what they say, and [`exit`] is how the process ends.
+//! `status`, [`demo`], [`completions`] and [`man`] do what they say, and [`exit`] is how the process ends.
 
 #![forbid(unsafe_code)]
 
@@ -16,6 +16,8 @@ mod man;
 mod plan;
 mod run;
 mod serve;
+#[cfg(feature = "redis")]
+mod status;
 
 mod beside;
 mod failure;
@@ -32,6 +34,8 @@ mod quota;
 mod record;
 mod report;
 mod resume;
+#[cfg(feature = "redis")]
+mod shared;
 mod streams;
 mod template;
 
@@ -70,9 +74,17 @@ fn carry_out(command: Command, screen: &Screen) -> Result<Exit, UsageError> {
             if is_dry {
                 return plan::plan(options, &output, screen);
             }
+            // Before the output is opened, and perhaps emptied.
+            #[cfg(feature = "redis")]
+            let options = match shared::join(options, screen) {
+                Ok(options) => options,
+                Err(exit) => return Ok(exit),
+            };
             Ok(get::get(options, output.open()?, screen))
         }
         Command::Serve(args) => Ok(serve::serve(options::serve_settings(&args)?, screen)),
+        #[cfg(feature = "redis")]
+        Command::Status(args) => status::status(&args, screen),
         Command::Demo(args) => {
             logging::start(args.talk, screen);
             demo::demo(&args, screen)

@@ -27,6 +27,8 @@ mod requests;
 mod resume;
 mod retries;
 mod serve;
+#[cfg(feature = "redis")]
+mod shared;
 mod stops;
 mod summary;
 mod support;

@@ -6,7 +6,15 @@ use std::process::{Command, Stdio};
 
 use super::support::*;
 
-const COMMANDS: [&str; 5] = ["get", "serve", "demo", "completions", "man"];
+const COMMANDS: &[&str] = &[
+    "get",
+    "serve",
+    #[cfg(feature = "redis")]
+    "status",
+    "demo",
+    "completions",
+    "man",
+];
 
 fn output(args: &[&str]) -> String {
     let done = Running::start(&mut fanout(args)).done();
@@ -57,7 +65,7 @@ fn every_shell_gets_a_script_with_every_command_and_option() {
 
 #[test]
 fn there_is_a_manual_page_of_each_command_with_all_that_the_help_has() {
-    for command in COMMANDS {
+    for command in COMMANDS.iter().copied() {
         let page = output(&["man", command]);
         let title = format!(".TH FANOUT\\-{} 1 ", command.to_uppercase());
         assert!(page.lines().any(|line| line.starts_with(&title)), "{page}");

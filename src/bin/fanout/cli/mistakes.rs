@@ -7,7 +7,7 @@ use super::{Cli, Command};
 use crate::exit::UsageError;
 
 /// Options of other tools that people have in their fingers, and what they are called here, or what there is instead.
-const ELSEWHERE: [(&str, &str); 26] = [
+const ELSEWHERE: &[(&str, &str)] = &[
     ("--body", "--data"),
     ("--concurrency", "--max-in-flight"),
     ("--connections", "--max-in-flight"),
@@ -26,6 +26,12 @@ const ELSEWHERE: [(&str, &str); 26] = [
     ("--max-time", "--timeout"),
     ("--parallel", "--max-in-flight"),
     ("--parallel-max", "--max-in-flight"),
+    #[cfg(not(feature = "redis"))]
+    ("--quota", NO_REDIS),
+    #[cfg(not(feature = "redis"))]
+    ("--redis", NO_REDIS),
+    #[cfg(not(feature = "redis"))]
+    ("--redis-wait", NO_REDIS),
     ("--request", "--method"),
     ("--retry", "--retries"),
     ("--retry-max", "--retries"),
@@ -38,6 +44,9 @@ const ELSEWHERE: [(&str, &str); 26] = [
     ("-j", "--max-in-flight"),
     ("-k", "certificates are always checked: name that of the CA that made the server's with --cacert"),
 ];
+
+#[cfg(not(feature = "redis"))]
+const NO_REDIS: &str = "this fanout was built without Redis: build it with the features cli and redis";
 
 /// Commands that somebody may look for.
 const OTHER_COMMANDS: [(&str, &str); 8] = [
@@ -147,6 +156,10 @@ fn unknown_command(error: &Error) -> String {
     let similar = list(error, ContextKind::SuggestedSubcommand);
     if command.contains("://") || command.contains("{id}") {
         return "a URL, but no command before it (use fanout get URL)".to_owned();
+    }
+    #[cfg(not(feature = "redis"))]
+    if command == "status" {
+        return format!("status: unknown command ({NO_REDIS})");
     }
     let lower = command.to_lowercase();
     let known = OTHER_COMMANDS.iter().find(|(theirs, _)| *theirs == lower).map(|(_, ours)| *ours);

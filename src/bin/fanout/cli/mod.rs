@@ -11,6 +11,8 @@ mod pace;
 mod requests;
 mod retries;
 mod serve;
+#[cfg(feature = "redis")]
+mod shared;
 
 use std::path::PathBuf;
 
@@ -23,6 +25,8 @@ pub(crate) use pace::{LimitArg, LimitArgs, PaceArgs};
 pub(crate) use requests::{RequestArgs, ResponseArgs};
 pub(crate) use retries::RetryArgs;
 pub(crate) use serve::ServeArgs;
+#[cfg(feature = "redis")]
+pub(crate) use shared::{SharedArgs, StatusArgs};
 
 /// What to do first, then how, then everything else.
 const TEMPLATE: &str = "\
@@ -61,6 +65,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     Get(Box<GetArgs>),
     Serve(Box<ServeArgs>),
+    #[cfg(feature = "redis")]
+    Status(StatusArgs),
     Demo(DemoArgs),
     Completions(CompletionsArgs),
     Man(ManArgs),
@@ -166,6 +172,10 @@ pub(crate) struct GetArgs {
 
     #[command(flatten)]
     pub(crate) pace: PaceArgs,
+
+    #[cfg(feature = "redis")]
+    #[command(flatten)]
+    pub(crate) shared: SharedArgs,
 
     #[command(flatten)]
     pub(crate) retry: RetryArgs,

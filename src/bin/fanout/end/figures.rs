@@ -30,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) max_in_flight: usize,
     /// The file of the records, if it is not standard output.
     pub(crate) output: Option<String>,
+    /// The name of the quota that is shared with other processes, if it is.
+    pub(crate) shared_quota: Option<String>,
 }
 
 impl Figures {
@@ -87,6 +89,7 @@ fn figures(end: &End<'_>, settings: &Settings) -> Value {
         "first_failure": ended.first_failure.as_ref().map(first_failure),
         "limits": ended.limits.iter().map(limit).collect::<Vec<_>>(),
         "max_in_flight": settings.max_in_flight,
+        "shared_quota": settings.shared_quota,
         "output": settings.output,
         "failed": end.left.map(failed),
     })
@@ -131,14 +134,14 @@ fn failed(left: &Left) -> Value {
     })
 }
 
-fn limit(limit: Limit) -> Value {
+pub(crate) fn limit(limit: Limit) -> Value {
     let (rate, burst) = limit.parts();
     let (tokens, per) = rate.parts().unzip();
     json!({ "text": limit.to_string(), "rate": tokens, "per_ms": per.map(millis), "burst": burst })
 }
 
 /// Whole microseconds.
-fn millis(time: Duration) -> f64 {
+pub(crate) fn millis(time: Duration) -> f64 {
     time.as_micros() as f64 / 1_000.0
 }
 

@@ -1,6 +1,6 @@
 //! The end of a run: why it came, and what is told of it, to people (`summary`) and to machines (`figures`).
 
-mod figures;
+pub(crate) mod figures;
 mod summary;
 
 use fanout::{ErrorKind, GaveUp};
@@ -37,6 +37,7 @@ impl End<'_> {
             (ErrorKind::Cancelled, _) => self.reason_beside_requests(),
             (ErrorKind::DeadlineExceeded, _) | (_, Some(GaveUp::Deadline)) => Reason::Deadline,
             (ErrorKind::LongPause, _) | (_, Some(GaveUp::LongPause)) => Reason::Pause,
+            (ErrorKind::SharedQuota, _) => Reason::Quota,
             (ErrorKind::Thread, _) => Reason::System,
             _ => Reason::Failed,
         }

@@ -9,7 +9,6 @@ use fanout::{BuildError, Builder, Exchange, FanOutClient, RetryBudget, RetryPoli
 
 use crate::cli::{GetArgs, RetryArgs};
 use crate::exit::{UsageError, reason};
-use crate::limits::Limits;
 use crate::template::Template;
 use crate::values::request::{self, Data};
 use crate::values::statuses::Statuses;
@@ -27,17 +26,16 @@ pub(super) const BUDGET_BASE: u32 = 100;
 /// What --retry-budget is unless it is given.
 pub(super) const BUDGET_PERCENT: u32 = 10;
 
-/// Checks it by building it.
+/// Checks it by building it, from a builder that has its URL and its limits.
 pub(super) fn client(
+    builder: Builder,
     args: &GetArgs,
-    limits: &Limits,
     max_in_flight: usize,
     retry: RetryPolicy,
     body: Option<Vec<u8>>,
     observer: impl Fn(&Exchange<'_>) + Send + Sync + 'static,
 ) -> Result<FanOutClient, UsageError> {
-    let builder = limits
-        .set(FanOutClient::builder(&args.url))
+    let builder = builder
         .max_in_flight(max_in_flight)
         .max_wait(value("max-wait", &args.pace.max_wait, duration::parse)?)
         .retries(retry)

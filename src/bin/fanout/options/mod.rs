@@ -6,6 +6,8 @@ mod client;
 mod limits;
 mod report;
 mod serve;
+#[cfg(feature = "redis")]
+mod shared;
 
 use std::io::{self, IsTerminal};
 use std::path::Path;
@@ -25,16 +27,25 @@ use crate::output::Opening;
 use crate::quota::Quota;
 use crate::record::file_name;
 use crate::report::{Recorder, Report};
+#[cfg(feature = "redis")]
+use crate::shared::{Joined, MakeClient};
 use crate::streams::{self, FileId};
 use crate::template::Template;
 use crate::traffic::Traffic;
 use crate::values::{duration, rate, whole};
 
 pub(crate) use serve::serve_settings;
+#[cfg(feature = "redis")]
+pub(crate) use shared::{QuotaPlace, Shared, in_our_words, status as shared_status};
 
 /// What `fanout get` is to do.
 pub(crate) struct GetOptions {
+    /// By limits of its own, until the quota that is to be shared has been joined.
     pub(crate) client: FanOutClient,
+    #[cfg(feature = "redis")]
+    pub(crate) shared: Option<(Shared, MakeClient)>,
+    #[cfg(feature = "redis")]
+    pub(crate) joined: Option<Joined>,
     /// What goes over the wire is counted there.
     pub(crate) traffic: Arc<Traffic>,
     pub(crate) ids: Ids,
@@ -80,8 +91,14 @@ impl GetOptions {
         let body = client::body(&args)?;
         let traffic = Arc::new(Traffic::default());
         let recorder = args.output.report.as_ref().map(|_| Recorder::new(&limits));
-        let observer = observer(traffic.clone(), recorder.clone());
-        let client = client::client(&args, &limits, max_in_flight, retry.clone(), body.clone(), observer)?;
+        let observe = {
+            let (traffic, recorder) = (traffic.clone(), recorder.clone());
+            move || observer(traffic.clone(), recorder.clone())
+        };
+        #[cfg(feature = "redis")]
+        let shared = shared::shared(&args, &limits, max_in_flight)?;
+        let by_itself = limits.set(FanOutClient::builder(&args.url));
+        let client = client::client(by_itself, &args, max_in_flight, retry.clone(), body.clone(), observe())?;
         let mut ids = ids(&args)?;
         refuse_input_as_output(&ids, &args.output)?;
         let by_name = args.output.file().is_none();
@@ -116,6 +133,10 @@ impl GetOptions {
             settings: Settings {
                 max_in_flight,
                 output: args.output.place().map(|path| path.display().to_string()),
+                #[cfg(feature = "redis")]
+                shared_quota: args.shared.quota.clone(),
+                #[cfg(not(feature = "redis"))]
+                shared_quota: None,
             },
             failed,
             figures,
@@ -124,6 +145,17 @@ impl GetOptions {
             bounds: client::bounds(&args, &retry)?,
             progress: args.output.progress,
             talk: args.talk,
+            #[cfg(feature = "redis")]
+            joined: None,
+            // The last one: it keeps the arguments.
+            #[cfg(feature = "redis")]
+            shared: shared.map(|shared| {
+                let make: MakeClient = Box::new(move |quota| {
+                    let builder = FanOutClient::builder(&args.url).shared(quota);
+                    client::client(builder, &args, max_in_flight, retry, body, observe())
+                });
+                (shared, make)
+            }),
         };
         Ok((options, opening))
     }

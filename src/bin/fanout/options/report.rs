@@ -72,6 +72,8 @@ fn settings(args: &GetArgs, limits: &Limits) -> Vec<(&'static str, String)> {
         ("resolved by hand", Some(args.requests.resolve.join(", ")).filter(|text| !text.is_empty())),
         ("certificates from", args.requests.cacert.as_deref().map(path)),
     ];
+    #[cfg(feature = "redis")]
+    settings.extend(args.shared.quota.clone().map(|name| ("quota shared as", name)));
     settings.extend(more.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))));
     for (_, value) in &mut settings {
         shorten(value);

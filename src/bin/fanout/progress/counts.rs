@@ -5,6 +5,15 @@ use std::time::Duration;
 /// An input that has brought nothing for so long is silent: a read of what is there takes less.
 const SILENT: Duration = Duration::from_millis(50);
 
+/// What a quota that is shared with other processes says of this one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Elsewhere {
+    /// Requests that wait for their token, or their permit.
+    pub(crate) waiting: usize,
+    /// What holds all of them up.
+    pub(crate) wait: Option<Wait>,
+}
+
 /// A run at some moment.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
@@ -21,6 +30,8 @@ pub(crate) struct Counts {
     pub(crate) to_retry: usize,
     /// What is left of a pause that the server has asked for.
     pub(crate) paused: Option<Duration>,
+    /// What holds up the quota that is shared, if one is.
+    pub(crate) held_up: Option<Wait>,
     /// Records wait for whoever reads the output, and so many that no further id is handed out.
     pub(crate) is_output_full: bool,
     /// For how long the input has been waited for, if it is.
@@ -32,6 +43,12 @@ pub(crate) struct Counts {
 pub(crate) enum Wait {
     /// The end of a pause that the server has asked for.
     Pause(Duration),
+    /// Redis, without which nothing is sent.
+    #[cfg_attr(not(feature = "redis"), allow(dead_code))]
+    Redis,
+    /// The end of what may be under way by a shared quota that is new, or was lost.
+    #[cfg_attr(not(feature = "redis"), allow(dead_code))]
+    NewQuota(Duration),
     /// Whoever reads the output.
     Reader,
     /// Tokens.
@@ -55,6 +72,7 @@ impl Wait {
         let are_last = total.is_none_or(|total| begun >= total);
         match paused {
             Some(left) => Some(Wait::Pause(left)),
+            None if counts.held_up.is_some() => counts.held_up,
             None if counts.is_output_full => Some(Wait::Reader),
             None if waiting > 0 => Some(Wait::Quota),
             None if in_flight >= slots => Some(Wait::Slots),
@@ -83,6 +101,7 @@ mod tests {
             (Counts::default(), None),
             (busy, Some(Wait::Slots)),
             (Counts { in_flight: 2, waiting: 6, ..busy }, Some(Wait::Quota)),
+            (Counts { held_up: Some(Wait::Redis), waiting: 1, ..busy }, Some(Wait::Redis)),
             (Counts { waiting: 1, is_output_full: true, ..busy }, Some(Wait::Reader)),
             (Counts { paused: Some(pause), is_output_full: true, ..busy }, Some(Wait::Pause(pause))),
             (silent(49), Some(Wait::Answers)),

@@ -19,7 +19,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::cli::ProgressWhen;
 use crate::logging::is_dumb;
 use crate::screen::Screen;
-pub(crate) use counts::Counts;
+#[cfg(feature = "redis")]
+pub(crate) use counts::Wait;
+pub(crate) use counts::{Counts, Elsewhere};
 use line::Line;
 pub(crate) use view::Extent;
 use view::View;

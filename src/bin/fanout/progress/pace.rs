@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::counts::Counts;
+use super::counts::{Counts, Wait};
 use crate::limits::Limits;
 
 /// The rate "now" is that of the last two seconds, or of so many requests where they come more slowly.
@@ -82,7 +82,11 @@ impl Pace {
         let least = self.least(total, left.saturating_sub(counts.in_flight as u64))?;
         // What does not fit is not worth showing.
         let rest = kept_up.transpose().ok()?.unwrap_or(least).max(least);
-        let rest = rest.checked_add(counts.paused.unwrap_or_default())?;
+        let held_up = match counts.held_up {
+            Some(Wait::Pause(left) | Wait::NewQuota(left)) => left,
+            _ => Duration::ZERO,
+        };
+        let rest = rest.checked_add(counts.paused.unwrap_or_default().max(held_up))?;
         let seconds = rest.as_secs().saturating_add(u64::from(rest.subsec_nanos() > 0));
         (seconds > 0).then(|| Duration::from_secs(seconds))
     }

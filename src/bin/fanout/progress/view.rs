@@ -108,9 +108,12 @@ impl View {
 fn told(wait: Wait) -> String {
     match wait {
         Wait::Pause(left) => {
-            let seconds = left.as_secs().saturating_add(u64::from(left.subsec_nanos() > 0));
-            format!("paused by server for {}", duration::shown(Duration::from_secs(seconds)))
+            format!("paused by server for {}", duration::shown(whole_seconds(left)))
         }
+        Wait::NewQuota(left) => {
+            format!("waiting for new quota, {}", duration::shown(whole_seconds(left)))
+        }
+        Wait::Redis => "waiting for Redis".to_owned(),
         Wait::Reader => "waiting for reader".to_owned(),
         Wait::Quota => "waiting for quota".to_owned(),
         Wait::Slots => "waiting for slots".to_owned(),
@@ -118,6 +121,11 @@ fn told(wait: Wait) -> String {
         Wait::Retry => "waiting for retry".to_owned(),
         Wait::Answers => "waiting for answers".to_owned(),
     }
+}
+
+/// Rounded up.
+fn whole_seconds(time: Duration) -> Duration {
+    Duration::from_secs(time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)))
 }
 
 fn bar(done: u64, total: u64) -> String {

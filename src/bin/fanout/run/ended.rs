@@ -54,7 +54,7 @@ impl Ended {
 
 /// An id that failed, and was not cut off by the end of the run.
 pub(super) fn is_failure(error: &Error) -> bool {
-    let is_cut_off =
-        matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::DeadlineExceeded | ErrorKind::LongPause);
+    use ErrorKind::{Cancelled, DeadlineExceeded, LongPause, SharedQuota};
+    let is_cut_off = matches!(error.kind(), Cancelled | DeadlineExceeded | LongPause | SharedQuota);
     error.id().is_some() && !is_cut_off
 }

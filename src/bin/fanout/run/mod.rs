@@ -17,7 +17,7 @@ use crate::ids::{Feeder, Ids, Numbered};
 use crate::ledger::Ledger;
 use crate::limits::Limits;
 use crate::outbox::Outbox;
-use crate::progress::{Extent, Progress, Style};
+use crate::progress::{Elsewhere, Extent, Progress, Style};
 use crate::record::Record;
 use crate::screen::Screen;
 use crate::signals;
@@ -41,7 +41,11 @@ pub(crate) struct Run {
     pub(crate) progress: Style,
     /// Where it is kept account of the ids without success, if it is.
     pub(crate) ledger: Option<Arc<Ledger>>,
+    /// Looks at the quota that is shared with other processes, if one is.
+    pub(crate) elsewhere: Option<Arc<LookElsewhere>>,
 }
+
+pub(crate) type LookElsewhere = dyn Fn() -> Elsewhere + Send + Sync;
 
 impl Run {
     /// Fetches the ids and puts a record of each outcome into `outbox`; a signal or `cancel` ends it. Ids are taken
@@ -53,8 +57,18 @@ impl Run {
         screen: &Screen,
         record: impl Fn(Outcome<Numbered>, &Endpoint) -> Option<Record>,
     ) -> io::Result<(Ended, Feeder)> {
-        let Run { client, traffic, ids, limits, max_in_flight, keep_going, endpoint, progress, ledger } =
-            self;
+        let Run {
+            client,
+            traffic,
+            ids,
+            limits,
+            max_in_flight,
+            keep_going,
+            endpoint,
+            progress,
+            ledger,
+            elsewhere,
+        } = self;
         let caught = signals::listen(stop(cancel, outbox, screen))?;
         let (tally, broken_input) = (Arc::new(Tally::default()), Arc::new(OnceLock::new()));
         let silence = ids.silence();
@@ -73,7 +87,7 @@ impl Run {
         let (ids, feeder) = ids.feed(max_in_flight, intake, caught.clone())?;
         let shown = total.map(|total| u64::try_from(total).unwrap_or(u64::MAX));
         let extent = Extent { total: shown, limits: limits.clone(), max_in_flight };
-        let counts = counts::counts(&client, &tally, &traffic, outbox, silence);
+        let counts = counts::counts(&client, &tally, &traffic, outbox, silence, elsewhere);
         let progress = Progress::start(progress, screen, extent, counts);
         let (started_at, started) = (SystemTime::now(), Instant::now());
         let mut first = None;

@@ -1,0 +1,69 @@
+//! The options about a quota that many processes share, and the command that looks at one.
+
+use clap::Args;
+
+use super::{HelpArgs, TEMPLATE};
+
+/// Which quota is shared, and where.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "More than one machine")]
+pub(crate) struct SharedArgs {
+    /// Share the quota in the Redis or Valkey at URL
+    ///
+    /// As in redis://127.0.0.1:6379, or rediss:// for TLS. --rate, --burst, --at-most and --max-in-flight are then
+    /// those of --quota: they hold over all processes that name it, on any machine, and all must give the same. The
+    /// ids are this process's own, and so is what --adaptive finds out. A password may come from
+    /// FANOUT_REDIS_PASSWORD instead of the URL. While Redis cannot be asked, nothing is sent. A quota that Redis
+    /// knows nothing of begins empty: nothing is sent for 30s, or for twice the --timeout if that is longer, until
+    /// what may be under way is over.
+    #[arg(long, allow_hyphen_values = true, value_name = "URL")]
+    pub(crate) redis: Option<String>,
+
+    /// The name of the quota, best after the API's key
+    #[arg(long, allow_hyphen_values = true, value_name = "NAME")]
+    pub(crate) quota: Option<String>,
+
+    /// Fail when Redis cannot be asked for DUR
+    ///
+    /// Up to a second later, for the last try. Of what had its permit before, all is done.
+    ///
+    /// [default: 10s]
+    #[arg(long, allow_hyphen_values = true, value_name = "DUR")]
+    pub(crate) redis_wait: Option<String>,
+}
+
+/// Show a quota that processes share: its use, and who uses it
+///
+/// Its limits with the tokens that are there, the requests in flight, and the processes with how long ago each was
+/// heard of. Changes nothing, and needs no limits. Ends with 0, or with 1 if Redis knows no such quota, or cannot be
+/// asked.
+#[derive(Debug, Args)]
+#[command(
+    disable_help_flag = true,
+    disable_version_flag = true,
+    help_template = TEMPLATE,
+    before_help = "\
+Examples:
+  fanout status --redis redis://127.0.0.1:6379 --quota key-7
+  watch fanout status --redis redis://127.0.0.1:6379 --quota key-7
+  fanout status --redis redis://127.0.0.1:6379 --quota key-7 --json | jq"
+)]
+pub(crate) struct StatusArgs {
+    /// Ask the Redis or Valkey at URL
+    ///
+    /// As in redis://127.0.0.1:6379, or rediss:// for TLS. A password may come from FANOUT_REDIS_PASSWORD instead of
+    /// the URL.
+    #[arg(long, allow_hyphen_values = true, value_name = "URL", help_heading = "Quota")]
+    pub(crate) redis: Option<String>,
+
+    /// The name of the quota
+    #[arg(long, allow_hyphen_values = true, value_name = "NAME", help_heading = "Quota")]
+    pub(crate) quota: Option<String>,
+
+    /// Print it for a machine: one JSON object on one line
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    help: HelpArgs,
+}

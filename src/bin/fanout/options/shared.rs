@@ -1,0 +1,160 @@
+//! Which quota is shared, and where: checked as far as that can be without asking Redis.
+
+use std::env;
+use std::time::Duration;
+
+use fanout::{SharedError, SharedQuota, SharedQuotaBuilder};
+
+use crate::cli::{GetArgs, StatusArgs};
+use crate::exit::UsageError;
+use crate::limits::Limits;
+use crate::values::duration;
+
+use super::{optional, value};
+
+/// The variable with Redis's password.
+const PASSWORD: &str = "FANOUT_REDIS_PASSWORD";
+
+/// Keeps a request's permit when its process is not heard of; longer where a request may take longer than half of it.
+const LEASE: Duration = Duration::from_secs(30);
+
+/// The library's bound of a lease, halved.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(1_800);
+
+const REDIS_WAIT: Duration = Duration::from_secs(10);
+const LONGEST_REDIS_WAIT: Duration = Duration::from_secs(86_400);
+
+/// A quota by its name, with the way to its Redis.
+#[derive(Clone)]
+pub(crate) struct QuotaPlace {
+    pub(crate) name: String,
+    /// The URL without what may be secret.
+    pub(crate) redis: String,
+    builder: SharedQuotaBuilder,
+}
+
+/// What is to be shared.
+pub(crate) struct Shared {
+    pub(crate) place: QuotaPlace,
+    pub(crate) builder: SharedQuotaBuilder,
+    pub(crate) redis_wait: Duration,
+}
+
+/// The quota that `fanout get` is to share, if it is.
+pub(super) fn shared(
+    args: &GetArgs,
+    limits: &Limits,
+    max_in_flight: usize,
+) -> Result<Option<Shared>, UsageError> {
+    let shared = &args.shared;
+    let redis_wait = optional("redis-wait", shared.redis_wait.as_deref(), |text| {
+        let wait = duration::parse(text)?;
+        let may = Duration::from_millis(1)..=LONGEST_REDIS_WAIT;
+        if may.contains(&wait) { Ok(wait) } else { Err("it may be from 1ms to 1d".to_owned()) }
+    })?;
+    let Some(place) = place(shared.redis.as_deref(), shared.quota.as_deref())? else {
+        return match &shared.redis_wait {
+            Some(wait) => value("redis-wait", wait, |_| {
+                Err("there is no Redis to wait for (name it: --redis redis://127.0.0.1:6379)".to_owned())
+            }),
+            None => Ok(None),
+        };
+    };
+    let timeout = value("timeout", &args.requests.timeout, |text| match duration::parse(text)? {
+        timeout if timeout > LONGEST_TIMEOUT => {
+            Err("longer than --quota can keep permits for (at most 30m)".to_owned())
+        }
+        timeout => Ok(timeout),
+    })?;
+    let redis_wait = redis_wait.unwrap_or(REDIS_WAIT);
+    let cap = u32::try_from(max_in_flight).unwrap_or(u32::MAX);
+    let builder = limits.iter().fold(place.builder.clone(), SharedQuotaBuilder::limit);
+    let builder = builder.max_in_flight(cap).lease(LEASE.max(timeout * 2)).redis_wait(redis_wait);
+    builder.check().map_err(|error| in_our_words(&error, &place.name))?;
+    Ok(Some(Shared { place, builder, redis_wait }))
+}
+
+/// The quota that `fanout status` is to show.
+pub(crate) fn status(args: &StatusArgs) -> Result<(QuotaPlace, SharedQuotaBuilder), UsageError> {
+    let place = place(args.redis.as_deref(), args.quota.as_deref())?
+        .ok_or_else(|| UsageError::new("no quota (use --redis redis://127.0.0.1:6379 --quota NAME)"))?;
+    // Something must be limited for the rest to be checked; it is not looked at.
+    place.builder.clone().max_in_flight(1).check().map_err(|error| in_our_words(&error, &place.name))?;
+    let builder = place.builder.clone();
+    Ok((place, builder))
+}
+
+fn place(redis: Option<&str>, quota: Option<&str>) -> Result<Option<QuotaPlace>, UsageError> {
+    let (url, name) = match (redis, quota) {
+        (Some(url), Some(name)) => (url, name),
+        (None, None) => return Ok(None),
+        (None, Some(name)) => {
+            let error = "no Redis to share it in (name it: --redis redis://127.0.0.1:6379)";
+            return value("quota", name, |_| Err(error.to_owned()));
+        }
+        (Some(_), None) => {
+            return Err(UsageError::new(
+                "--redis: no quota to share (name it: --quota NAME, best after the API's key)",
+            ));
+        }
+    };
+    let is_tls = ["rediss://", "valkeys://"].iter().any(|scheme| url.starts_with(scheme));
+    if is_tls && !cfg!(feature = "redis-tls") {
+        return Err(UsageError::new(
+            "--redis rediss://: this fanout was built without TLS for Redis (build it with the feature \
+             redis-tls, or use redis:// where the way there is safe)",
+        ));
+    }
+    let mut builder = SharedQuota::builder(url, name);
+    match env::var(PASSWORD) {
+        Ok(password) if !password.is_empty() => builder = builder.password(password),
+        Ok(_) | Err(env::VarError::NotPresent) => {}
+        Err(env::VarError::NotUnicode(_)) => {
+            return Err(UsageError::new(format!("{PASSWORD}: not UTF-8 (use a password that is)")));
+        }
+    }
+    Ok(Some(QuotaPlace { name: name.to_owned(), redis: without_secrets(url), builder }))
+}
+
+/// Of a URL that the library takes: `redis://:secret@h:6379/0?protocol=3` is `redis://h:6379/0`.
+fn without_secrets(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("redis", url));
+    let rest = rest.rsplit('@').next().unwrap_or_default();
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    format!("{scheme}://{}", rest.trim_end_matches('/'))
+}
+
+/// The library names its settings (`limit is 200/s, burst 1: …`); here they are options. The URL is never shown: what
+/// is wrong with it may be its password.
+pub(crate) fn in_our_words(error: &SharedError, name: &str) -> UsageError {
+    let text = error.to_string();
+    let (setting, rest) = text.split_once(" is ").unwrap_or(("", &text));
+    UsageError::new(match (setting, rest.split_once(": ")) {
+        ("quota", Some((_, right))) => format!("--quota {}: {right}", name.escape_debug()),
+        ("redis", Some(_)) => {
+            "--redis: not a URL of Redis (use redis://HOST:6379, or rediss://HOST:6379 for TLS)".to_owned()
+        }
+        ("limit", Some((limit, right))) => {
+            let right = right.trim_end_matches(", or a shorter use_by");
+            format!("--quota {name}: cannot keep {limit}: {right}")
+        }
+        _ => format!("--quota {name}: {text}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_shown_without_its_secrets() {
+        for (url, shown) in [
+            ("redis://127.0.0.1:6379", "redis://127.0.0.1:6379"),
+            ("redis://:sec?r/e#t@h:1/0", "redis://h:1/0"),
+            ("redis://me:se@cret@h/?protocol=resp3", "redis://h"),
+            ("rediss://h:1/#insecure", "rediss://h:1"),
+        ] {
+            assert_eq!(without_secrets(url), shown);
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! `fanout status`: a shared quota as it is at this moment, for people or as JSON.
+
+use std::fmt::Write;
+
+use fanout::{HoldUp, SharedProcess, SharedState, SharedStatus};
+use serde_json::{Value, json};
+
+use crate::cli::StatusArgs;
+use crate::end::figures;
+use crate::exit::{Exit, UsageError};
+use crate::options::{self, QuotaPlace};
+use crate::print::print;
+use crate::screen::Screen;
+use crate::values::duration;
+
+/// Asks once, and prints what there is.
+pub(crate) fn status(args: &StatusArgs, screen: &Screen) -> Result<Exit, UsageError> {
+    let (place, builder) = options::shared_status(args)?;
+    let status = match builder.status() {
+        Ok(status) => status,
+        Err(error) => {
+            screen.say(format_args!("error: --redis {}: {error}", place.redis));
+            return Ok(Exit::Failure);
+        }
+    };
+    let is_known = status != SharedStatus::Unknown;
+    let exit = match args.json {
+        true => print(format!("{}\n", machines(&place, &status)).as_bytes(), screen),
+        false if is_known => print(peoples(&place, &status).as_bytes(), screen),
+        false => {
+            let QuotaPlace { name, redis, .. } = &place;
+            screen.say(format_args!("error: --quota {name}: {redis} knows no such quota"));
+            Exit::Failure
+        }
+    };
+    Ok(if is_known { exit } else { exit.or_failure() })
+}
+
+fn peoples(place: &QuotaPlace, status: &SharedStatus) -> String {
+    let mut text = String::new();
+    let mut add = |word: &str, line: String| _ = writeln!(text, "{word:<12}{line}");
+    add("quota", format!("{} in {}", place.name, place.redis));
+    let SharedStatus::Known(state) = status else {
+        add("use", "none for some minutes; it was in use within a day".to_owned());
+        return text;
+    };
+    for (limit, tokens) in &state.limits {
+        let tokens =
+            if limit.parts().0.is_unlimited() { String::new() } else { format!(": {tokens} tokens left") };
+        add("limit", format!("{limit}{tokens}"));
+    }
+    match state.max_in_flight {
+        Some(most) => add("in flight", format!("{} of {most}", state.in_flight)),
+        None => add("in flight", "any number".to_owned()),
+    }
+    if let Some((left, why)) = &state.held_up {
+        let left = duration::shown(*left);
+        add(
+            "waits",
+            match why {
+                HoldUp::Pause(words) => {
+                    format!("{left}, since the API asks for it ({})", words.escape_debug())
+                }
+                _ => format!("{left}, since it is new or was lost: what may be under way must be over first"),
+            },
+        );
+    }
+    add("processes", state.processes.len().to_string());
+    for SharedProcess { name, in_flight, is_waiting, heard, .. } in &state.processes {
+        let waits = if *is_waiting { ", waiting" } else { "" };
+        add("", format!("{name}  {in_flight} in flight{waits}, heard {} ago", duration::shown(*heard)));
+    }
+    text
+}
+
+fn machines(place: &QuotaPlace, status: &SharedStatus) -> Value {
+    let mut object =
+        json!({ "quota": place.name, "redis": place.redis, "known": *status != SharedStatus::Unknown });
+    if let (SharedStatus::Known(state), Some(object)) = (status, object.as_object_mut()) {
+        let more = of_state(state);
+        object.extend(
+            more.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())),
+        );
+    }
+    object
+}
+
+fn of_state(state: &SharedState) -> Value {
+    let limit = |(limit, tokens)| {
+        let mut object = figures::limit(limit);
+        object["tokens_left"] = json!(tokens);
+        object
+    };
+    json!({
+        "limits": state.limits.iter().copied().map(limit).collect::<Vec<_>>(),
+        "max_in_flight": state.max_in_flight,
+        "in_flight": state.in_flight,
+        "lease_ms": figures::millis(state.lease),
+        "held_up": state.held_up.as_ref().map(|(left, why)| {
+            let (why, words) = match why {
+                HoldUp::Pause(words) => ("pause", Some(words)),
+                _ => ("unknown", None),
+            };
+            json!({ "why": why, "words": words, "left_ms": figures::millis(*left) })
+        }),
+        "processes": state.processes.iter().map(|process| json!({
+            "name": process.name,
+            "in_flight": process.in_flight,
+            "waiting": process.is_waiting,
+            "heard_ms_ago": figures::millis(process.heard),
+        })).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,258 @@
+//! A quota that several runs of the tool share, in a Redis of the test's own.
+
+use std::io::{BufRead, BufReader};
+use std::time::{Duration, Instant};
+
+use fanout::{CancelToken, Limit, Rate, SharedQuota};
+use serde_json::Value;
+
+use super::serve::serve;
+use super::support::*;
+use crate::shared::Redis;
+use crate::support::until;
+
+/// As [`QUOTA`].
+const LIMIT: Limit = Limit::new(Rate::per_second(200), 20);
+
+/// The name, and what all who use it must give.
+const QUOTA: [&str; 8] = ["--quota", "key-7", "--rate", "200/s", "--burst", "20", "--max-in-flight", "4"];
+
+/// The library's handle of the same quota, which says that nobody has a request under way: nobody need wait.
+fn handle(redis: &Redis) -> SharedQuota {
+    let quota = SharedQuota::builder(redis.url(), "key-7").limit(LIMIT).max_in_flight(4).is_idle(true);
+    quota.connect().unwrap()
+}
+
+fn args<'a>(redis: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&["--redis", redis][..], &QUOTA, more].concat()
+}
+
+/// The server refuses what is over the quota, but for what the network compresses: two runs that did not know of each
+/// other would be at twice the rate.
+#[test]
+fn two_runs_keep_one_quota_and_one_cap() {
+    let Some(redis) = Redis::start() else { return };
+    drop(handle(&redis));
+    let judge = ["--rate", "200/s", "--burst", "30", "--max-in-flight", "4", "--latency", "10ms"];
+    let (_running, url) = serve(&judge);
+    let place = redis.url();
+    let start = Instant::now();
+    let runs =
+        ["1-150", "151-300"].map(|ids| Running::start(&mut get_command(args(&place, &["--ids", ids, &url]))));
+    let done = runs.map(Running::done);
+    assert!(start.elapsed() >= Duration::from_millis(1_400), "300 requests at 200/s, of which 20 at once");
+    for done in &done {
+        assert_eq!(done.code(0).records().len(), 150);
+        assert!(!done.stderr.contains("waiting") && !done.stderr.contains("is new"), "{}", done.stderr);
+    }
+}
+
+#[test]
+fn a_password_is_told_to_nobody() {
+    let Some(redis) = Redis::start() else { return };
+    drop(handle(&redis));
+    redis.command("ACL SETUSER fanout on >sesame ~* &* +@all");
+    let (api, report) = (Api::new(), TempPath::new("shared-password.html"));
+    let place = |user: &str| format!("redis://{user}@127.0.0.1:{}/0", redis.port());
+    let run = |user: &str, password: &str| {
+        let place = place(user);
+        let more = ["--ids", "1-3", "-vv", "--report", report.shown(), "--summary-json", "-", &api.url];
+        let output = TempPath::new("shared-password.ndjson");
+        let mut command = get_command(args(&place, &more));
+        command.args(["--output", output.shown(), "--overwrite"]);
+        command.env("RUST_LOG", "trace").env("FANOUT_REDIS_PASSWORD", password);
+        Running::start(&mut command).done()
+    };
+    let assert_silent = |done: &Done, page: &str| {
+        for text in [&done.stdout, &done.stderr, page] {
+            assert!(!text.contains("sesame") && !text.contains("hunter2"), "{text}");
+        }
+    };
+    for (user, password) in [("fanout:sesame", ""), ("fanout", "sesame"), ("fanout:hunter2", "sesame")] {
+        let done = run(user, password);
+        let page = report.text();
+        assert_silent(done.code(0), &page);
+        assert!(page.contains("quota shared as") && page.contains("key-7"));
+        let figures: Value = serde_json::from_str(done.stdout.trim()).unwrap();
+        assert_eq!(figures["shared_quota"], "key-7");
+    }
+    for (user, password) in [("fanout:hunter2", ""), ("fanout", "hunter2")] {
+        let done = run(user, password);
+        assert_silent(done.code(1), "");
+        let start = format!("--redis redis://127.0.0.1:{}/0: ", redis.port());
+        assert!(done.errors()[0].starts_with(&start), "{}", done.stderr);
+    }
+    let user = place("fanout:hunter2");
+    let done = Running::start(&mut fanout(["status", "--redis", &user, "--quota", "key-7"])).done();
+    assert_silent(done.code(1), "");
+    assert_eq!(api.ids_so_far().len(), 9);
+}
+
+#[test]
+fn a_redis_that_goes_away_ends_the_run_and_so_it_does_with_keep_going() {
+    for more in [&[][..], &["--keep-going"]] {
+        let Some(redis) = Redis::start() else { return };
+        drop(handle(&redis));
+        let (api, place) = (Api::new(), redis.url());
+        let address = format!("127.0.0.1:{}", redis.port());
+        let more = [&["--ids", "1-100000", "--redis-wait", "2500ms", &api.url], more].concat();
+        let run = Running::start(&mut get_command(args(&place, &more)));
+        api.request();
+        drop(redis);
+        let done = run.done();
+        let errors = done.code(1).errors();
+        assert!(errors.len() == 1 && errors[0].contains(&address), "{}", done.stderr);
+        assert!(errors[0].contains("no grant for "), "{}", done.stderr);
+        let waits: Vec<&str> = done.stderr.lines().filter(|line| line.starts_with("waiting for ")).collect();
+        assert!(waits.len() == 1 && waits[0].contains("2.5s at most"), "{}", done.stderr);
+        assert!(done.stderr.contains(", 0 failed"), "{}", done.stderr);
+        // The first one was taken from the list above.
+        assert_eq!(done.records().len(), api.ids_so_far().len() + 1);
+    }
+}
+
+#[test]
+fn without_redis_nothing_is_sent_and_nothing_is_emptied() {
+    let Some(redis) = Redis::start() else { return };
+    let place = redis.url();
+    let stopped = redis.stop();
+    let api = Api::new();
+    let output = TempPath::with("shared-start.ndjson", "kept\n");
+    let more = ["--ids", "1", "--output", output.shown(), "--overwrite", "--redis-wait", "300ms", &api.url];
+    let done = get(args(&place, &more));
+    let errors = done.code(1).errors();
+    assert!(errors.len() == 1 && errors[0].ends_with("(nothing was sent)"), "{}", done.stderr);
+    assert!(errors[0].contains(&format!("127.0.0.1:{}", stopped.port())), "{}", done.stderr);
+    assert_eq!(done.stderr.lines().filter(|line| line.starts_with("waiting for ")).count(), 1);
+    assert_eq!(get(args(&place, &more).iter().chain(&["-q"])).code(1).stderr.lines().count(), 1);
+    assert_eq!(output.text(), "kept\n");
+    // A plan asks nobody.
+    let done = get(args(&place, &["--ids", "1", "--dry-run", &api.url]));
+    assert!(done.code(0).stdout.contains("\nshared    as key-7 in redis://127.0.0.1:"), "{}", done.stdout);
+    assert_eq!(api.ids_so_far(), [] as [&str; 0]);
+    // It is waited for.
+    let redis = {
+        let mut run = Running::start(&mut get_command(args(&place, &["--ids", "1", &api.url])));
+        let mut line = String::new();
+        BufReader::new(run.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(line.starts_with("waiting for "), "{line}");
+        let redis = stopped.start();
+        // The first to come: this test, or the tool, which waits for a lease then, and is killed.
+        until("the quota is known", || redis.command("EXISTS {fanout:key-7}") == redis::Value::Int(1));
+        redis
+    };
+    drop(redis);
+}
+
+#[test]
+fn other_limits_are_refused_with_both_and_nothing_is_sent() {
+    let Some(redis) = Redis::start() else { return };
+    let _other = handle(&redis);
+    let (api, place) = (Api::new(), redis.url());
+    let done = get(["--redis", &place, "--quota", "key-7", "--ids", "1", "--rate", "300/s", &api.url]);
+    let error = done.code(2).errors()[0];
+    for words in ["--quota key-7: ", "200/s, burst 20", "300/s, burst 20", "at most 4 in", "at most 8 in"] {
+        assert!(error.contains(words), "{error}");
+    }
+    assert_eq!(api.ids_so_far(), [] as [&str; 0]);
+}
+
+#[test]
+fn a_new_quota_says_why_it_waits_and_how_long_and_a_signal_ends_the_wait() {
+    let Some(redis) = Redis::start() else { return };
+    let (api, place) = (Api::new(), redis.url());
+    let mut run = Running::start(&mut get_command(args(&place, &["--ids", "1", &api.url])));
+    let mut line = String::new();
+    let mut stderr = BufReader::new(run.stderr.take().unwrap());
+    stderr.read_line(&mut line).unwrap();
+    assert!(line.starts_with("the quota key-7 is new in redis://127.0.0.1:"), "{line}");
+    assert!(line.contains("nothing is sent for 30s"), "{line}");
+    let status = Running::start(&mut fanout(["status", "--redis", &place, "--quota", "key-7"])).done();
+    assert!(status.code(0).stdout.contains("\nwaits       "), "{}", status.stdout);
+    run.kill(&["INT"]);
+    assert!(!run.status().success());
+    assert_eq!(api.ids_so_far(), [] as [&str; 0]);
+}
+
+#[test]
+fn the_status_is_a_text_or_json_and_says_whether_there_is_such_a_quota() {
+    let Some(redis) = Redis::start() else { return };
+    let place = redis.url();
+    let status = |more: &[&str]| {
+        let args = [&["status", "--redis", &place, "--quota", "key-7"], more].concat();
+        Running::start(&mut fanout(args)).done()
+    };
+    assert!(status(&[]).code(1).errors()[0].ends_with(" knows no such quota"));
+    let json = |done: &Done| serde_json::from_str::<Value>(&done.stdout).unwrap();
+    assert_eq!(json(status(&["--json"]).code(1))["known"], false);
+    let quota = handle(&redis);
+    let held = quota.acquire(&CancelToken::new()).unwrap();
+    until("it is known that a permit is held", || json(status(&["--json"]).code(0))["in_flight"] == 1);
+    let text = status(&[]).code(0).stdout.clone();
+    for line in ["quota       key-7 in redis://", "limit       200/s, burst 20: ", "in flight   1 of 4\n"] {
+        assert!(text.contains(line), "{text}");
+    }
+    assert!(text.contains("processes   1\n") && text.contains("  1 in flight, heard "), "{text}");
+    let told = json(&status(&["--json"]));
+    assert_eq!((&told["known"], &told["max_in_flight"]), (&Value::from(true), &Value::from(4)));
+    assert_eq!(told["limits"][0]["text"], "200/s, burst 20");
+    assert!(told["limits"][0]["tokens_left"].as_u64().unwrap() <= 19, "{told}");
+    assert_eq!((told["processes"].as_array().unwrap().len(), &told["held_up"]), (1, &Value::Null));
+    assert!(told["processes"][0]["heard_ms_ago"].is_number(), "{told}");
+    drop((held, quota));
+    assert!(status(&[]).code(0).stdout.contains("processes   0\n"));
+    redis.command("DEL {fanout:key-7}");
+    assert!(status(&[]).code(0).stdout.contains("none for some minutes"));
+}
+
+#[test]
+fn what_cannot_be_shared_is_refused_before_anybody_is_asked() {
+    const NOWHERE: &str = "redis://127.0.0.1:1";
+    let api = Api::new();
+    for (more, error) in [
+        (
+            &["--redis", NOWHERE][..],
+            "--redis: no quota to share (name it: --quota NAME, best after the API's key)",
+        ),
+        (&["--quota", "k"], "--quota k: no Redis to share it in (name it: --redis redis://127.0.0.1:6379)"),
+        (
+            &["--redis-wait", "1s"],
+            "--redis-wait 1s: there is no Redis to wait for (name it: --redis redis://127.0.0.1:6379)",
+        ),
+        (
+            &["--redis", "http://me:secret@h", "--quota", "k"],
+            "--redis: not a URL of Redis (use redis://HOST:6379, or rediss://HOST:6379 for TLS)",
+        ),
+        (
+            &["--redis", NOWHERE, "--quota", "two words"],
+            "--quota two words: a name has from 1 to 128 letters, digits and characters of -_.:/@",
+        ),
+        (
+            &["--redis", NOWHERE, "--quota", "k", "--redis-wait", "2d"],
+            "--redis-wait 2d: it may be from 1ms to 1d",
+        ),
+        (
+            &["--redis", NOWHERE, "--quota", "k", "--timeout", "31m"],
+            "--timeout 31m: longer than --quota can keep permits for (at most 30m)",
+        ),
+        #[cfg(not(feature = "redis-tls"))]
+        (
+            &["--redis", "rediss://:secret@127.0.0.1:1", "--quota", "k"],
+            "--redis rediss://: this fanout was built without TLS for Redis (build it with the feature \
+             redis-tls, or use redis:// where the way there is safe)",
+        ),
+    ] {
+        let done = get(["--ids", "1", &api.url].iter().chain(more));
+        assert_eq!(done.code(2).errors(), [error]);
+    }
+    let tight =
+        ["--redis", NOWHERE, "--quota", "k", "--rate", "200/s", "--burst", "1", "--ids", "1", &api.url];
+    let done = get(tight);
+    let error = done.code(2).errors()[0];
+    assert!(error.starts_with("--quota k: cannot keep 200/s, burst 1: "), "{error}");
+    assert!(error.ends_with("; use a burst of at least 2"), "{error}");
+    for more in [&[][..], &["--redis", NOWHERE]] {
+        Running::start(&mut fanout(["status"].iter().chain(more))).done().code(2);
+    }
+    assert_eq!(api.ids_so_far(), [] as [&str; 0]);
+}
