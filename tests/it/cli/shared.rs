@@ -103,6 +103,7 @@ fn a_redis_that_goes_away_ends_the_run_and_so_it_does_with_keep_going() {
         let errors = done.code(1).errors();
         assert!(errors.len() == 1 && errors[0].contains(&address), "{}", done.stderr);
         assert!(errors[0].contains("no grant for "), "{}", done.stderr);
+        assert_eq!(errors[0].matches("(os error ").count(), 1, "{}", done.stderr);
         let waits: Vec<&str> = done.stderr.lines().filter(|line| line.starts_with("waiting for ")).collect();
         assert!(waits.len() == 1 && waits[0].contains("2.5s at most"), "{}", done.stderr);
         assert!(done.stderr.contains(", 0 failed"), "{}", done.stderr);

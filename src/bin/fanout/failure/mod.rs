@@ -115,7 +115,11 @@ fn chain(error: &Error, id: &str) -> (String, String) {
     let mut text = text.to_owned();
     let mut cause = error.source();
     while let Some(error) = cause {
-        text += &format!(": {error}");
+        let told = error.to_string();
+        // What lies at the bottom of a shared quota's failure is told at its top.
+        if !text.ends_with(&told) {
+            text += &format!(": {told}");
+        }
         cause = error.source();
     }
     (text, given_up)
