@@ -6,8 +6,10 @@
 //! still to come. So a run that nobody reads stands still, and still stops at once; and what it holds is at most that
 //! room and those records.
 //!
-//! The writer takes all that has gathered while it was writing, up to a bound. So at a low rate each record goes out
-//! at once, at a high one many go out together, and there is no clock in between. Nobody is woken who is not waiting.
+//! The writer takes all that has gathered, up to a bound; and when it has written, it lets more gather, for
+//! [`GATHERING`] or until there is as much as it takes at once. So at a low rate each record goes out at once, and at a
+//! high one many go out together: a writer that were woken for each would cost as much as the request. Nobody is woken
+//! who is not waiting.
 //!
 //! In the order of the ids (`--ordered`), a record may have to wait for those before it. Its bytes count, too, and no
 //! id is handed out that lies [`WINDOW`] or more behind the first that has not come to its end. That one has been
@@ -30,6 +32,9 @@ pub(crate) const ROOM: usize = 4 * 1024 * 1024;
 
 /// With `--ordered`, the first id that has not come to its end and those behind it that may have been handed out.
 pub(crate) const WINDOW: u64 = 10_000;
+
+/// After a write, records may gather for so long before the next one.
+const GATHERING: Duration = Duration::from_millis(2);
 
 /// After a signal, a reader has so long to take what there is.
 pub(crate) const AFTER_SIGNAL: Duration = Duration::from_millis(250);
@@ -78,11 +83,14 @@ struct State {
     window: Option<Window>,
     /// Those that can go out.
     ready: VecDeque<Record>,
+    /// Of those.
+    ready_bytes: usize,
     /// Of all records here and of those that are being written.
     bytes: usize,
     /// What is being written: how many records and how many bytes.
     writing: (usize, usize),
-    writer_waits: bool,
+    /// The writer waits for a record, and for so many bytes of them.
+    writer_waits_for: Option<usize>,
     feeder_waits: bool,
     /// No more records will come.
     closed: bool,
@@ -179,13 +187,17 @@ impl Outbox {
         let mut state = self.state.lock();
         state.pending = state.pending.saturating_sub(1);
         state.bytes += record.as_ref().map_or(0, Record::bytes);
-        let State { window, ready, .. } = &mut *state;
+        let State { window, ready, ready_bytes, .. } = &mut *state;
+        let before = ready.len();
         match window {
             Some(window) => window.settle(number, record, ready),
             None => ready.extend(record),
         }
-        let wakes_writer = state.writer_waits && !state.ready.is_empty();
-        state.writer_waits &= !wakes_writer;
+        *ready_bytes += ready.iter().skip(before).map(Record::bytes).sum::<usize>();
+        let wakes_writer = state.writer_waits_for.is_some_and(|bytes| state.is_ready(bytes));
+        if wakes_writer {
+            state.writer_waits_for = None;
+        }
         let wakes_feeder = self.is_worth_waking_the_feeder(&state);
         drop(state);
         if wakes_writer {
@@ -204,12 +216,7 @@ impl Outbox {
     /// For the writer: waits for records, and moves those that are there into `batch`, which is empty; as many as
     /// have `most` bytes together, but at least one. False when all have been written.
     pub(crate) fn take(&self, most: usize, batch: &mut Vec<Record>) -> bool {
-        let mut state = self.state.lock();
-        while state.ready.is_empty() && !state.closed {
-            state.writer_waits = true;
-            self.filled.wait(&mut state);
-        }
-        state.writer_waits = false;
+        let mut state = self.wait_for_records(most);
         let mut bytes = 0_usize;
         while let Some(record) = state.ready.front() {
             bytes += record.bytes();
@@ -220,6 +227,7 @@ impl Outbox {
             batch.extend(state.ready.pop_front());
         }
         state.writing = (batch.len(), bytes);
+        state.ready_bytes -= bytes;
         !batch.is_empty()
     }
 
@@ -227,6 +235,26 @@ impl Outbox {
     /// would end.
     pub(crate) fn goes_on(&self) {
         self.state.lock().progress_at = Some(Instant::now());
+    }
+
+    /// Waits until there are records, as many as are taken at once or [`GATHERING`] after the last write; or until no
+    /// more will come.
+    fn wait_for_records(&self, most: usize) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock();
+        let mut gathers_until = state.progress_at.map(|written_at| written_at + GATHERING);
+        loop {
+            let wanted = if gathers_until.is_some() { most } else { 0 };
+            if state.is_ready(wanted) || state.closed {
+                state.writer_waits_for = None;
+                return state;
+            }
+            state.writer_waits_for = Some(wanted);
+            match gathers_until {
+                None => self.filled.wait(&mut state),
+                Some(end) if self.filled.wait_until(&mut state, end).timed_out() => gathers_until = None,
+                Some(_) => {}
+            }
+        }
     }
 
     /// From the writer: the records that it took are out.
@@ -261,9 +289,11 @@ impl Outbox {
     pub(crate) fn finish(&self, patience: Patience) -> Delivery {
         let mut state = self.state.lock();
         state.closed = true;
-        let State { window, ready, .. } = &mut *state;
+        let State { window, ready, ready_bytes, .. } = &mut *state;
         if let Some(window) = window {
+            let before = ready.len();
             window.release(ready);
+            *ready_bytes += ready.iter().skip(before).map(Record::bytes).sum::<usize>();
         }
         self.filled.notify_all();
         self.emptied.notify_all(); // the feeder
@@ -284,6 +314,7 @@ impl Outbox {
         let delivery = Delivery { unwritten: state.unwritten(), failure: state.failure.take() };
         // What is told to have stayed here must not get out after all.
         state.ready.clear();
+        state.ready_bytes = 0;
         delivery
     }
 
@@ -298,6 +329,11 @@ impl State {
     fn has_room(&self, most: usize) -> bool {
         let is_in_window = self.window.as_ref().is_none_or(|window| self.admitted - window.first() < WINDOW);
         self.bytes < ROOM && self.pending < most && is_in_window
+    }
+
+    /// There is a record at least, and so many bytes of them.
+    fn is_ready(&self, bytes: usize) -> bool {
+        !self.ready.is_empty() && self.ready_bytes >= bytes
     }
 
     fn is_over(&self) -> bool {

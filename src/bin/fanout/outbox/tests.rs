@@ -58,6 +58,26 @@ fn what_has_gathered_goes_out_together_up_to_the_bound() {
 }
 
 #[test]
+fn after_a_write_the_writer_waits_for_as_much_as_it_takes_at_once() {
+    let outbox = Outbox::new(eight());
+    outbox.settle(outbox.admit(), record("at once\n"));
+    assert_eq!(taken(&outbox, 8).as_deref(), Some("at once\n"));
+    // As if it had been a moment ago, however long the test takes.
+    let a_while = Duration::from_secs(600);
+    outbox.state.lock().progress_at = Some(Instant::now() + a_while);
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| taken(&outbox, 8));
+        outbox.settle(outbox.admit(), record("1234\n"));
+        while outbox.state.lock().writer_waits_for != Some(8) && !writer.is_finished() {
+            thread::yield_now();
+        }
+        assert!(!writer.is_finished());
+        outbox.settle(outbox.admit(), record("56\n"));
+        assert_eq!(writer.join().unwrap().as_deref(), Some("1234\n56\n"));
+    });
+}
+
+#[test]
 fn in_order_a_record_waits_for_those_before_it_and_at_the_end_for_nothing() {
     let outbox = Outbox::in_order(eight());
     let numbers: Vec<u64> = (0..5).map(|_| outbox.admit()).collect();
