@@ -4,15 +4,18 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fanout::CancelToken;
+use fanout::{CancelToken, Outcome};
 
-use crate::end::End;
+use crate::end::{End, Figures, Settings};
 use crate::exit::Exit;
+use crate::failure::Endpoint;
+use crate::ids::Numbered;
 use crate::ledger::Ledger;
 use crate::options::GetOptions;
 use crate::outbox::{AFTER_SIGNAL, Outbox, Patience, UnderWay};
 use crate::output::Output;
 use crate::progress::Style;
+use crate::record::{Format, Record};
 use crate::report::Report;
 use crate::run::{Ended, Run};
 use crate::screen::Screen;
@@ -58,19 +61,7 @@ fn fetch(options: GetOptions, output: Output, screen: &Screen) -> io::Result<Exi
     #[cfg(feature = "redis")]
     let watch = options.joined.map(|joined| joined.watch(options.talk.quiet, screen));
     let report = options.report;
-    if let Some(report) = &report {
-        report.recorder.start();
-    }
-    let (mut ended, feeder) = run.go(&cancel, &outbox, screen, |outcome, endpoint| {
-        if let (Err(error), false) = (&outcome.result, format.lines) {
-            // Where there are no records, this is all that is told of it.
-            screen.say(format_args!("error: {}", endpoint.told(error)));
-        }
-        if let Some(report) = &report {
-            report.outcome(&outcome, endpoint);
-        }
-        format.record(outcome, endpoint)
-    })?;
+    let (mut ended, feeder) = run.go(&cancel, &outbox, screen, recording(format, report.as_ref(), screen))?;
     #[cfg(feature = "redis")]
     drop(watch);
     if !format.lines {
@@ -81,31 +72,47 @@ fn fetch(options: GetOptions, output: Output, screen: &Screen) -> io::Result<Exi
         screen.say(format_args!("error: {failure}"));
     }
     // Before the records: of those, somebody may not read the last ones for long.
-    let is_reported = write_report(report, &ended, screen);
-    let patience = match &ended.result {
-        _ if is_regular => Patience::Endless,
-        Ok(()) => Patience::UntilStopped(cancel.deadline().map(later)),
-        Err(_) => Patience::WhileReading,
-    };
-    let delivery = outbox.finish(patience);
+    let mut is_all_written = write_report(report, &ended, screen);
+    let delivery = outbox.finish(patience(is_regular, &ended, &cancel));
     let mut left = ledger.map(|ledger| ledger.close(feeder.walk(), delivery.unwritten, &ended.caught));
     if let Some(left) = left.as_mut().filter(|_| ended.is_input_broken) {
         left.unreadable.get_or_insert_with(|| "the input was changed, or could not be read on".to_owned());
     }
     let end = End { ended: &ended, delivery: &delivery, left: left.as_ref(), output: &name };
     end.tell(options.again, options.talk.quiet, screen);
-    let mut exit = end.reason().exit();
-    if !is_reported {
-        exit = exit.or_failure();
-    }
-    if let Some(figures) = options.figures {
-        if let Err(error) = figures.write(&end, &options.settings) {
-            screen.say(format_args!("error: {error}"));
-            exit = exit.or_failure();
-        }
-    }
+    is_all_written &= write_figures(options.figures, &end, &options.settings, screen);
     screen.finish();
-    Ok(exit)
+    let exit = end.reason().exit();
+    Ok(if is_all_written { exit } else { exit.or_failure() })
+}
+
+/// Starts the report, if there is to be one, and makes records of outcomes.
+fn recording(
+    format: Format,
+    report: Option<&Report>,
+    screen: &Screen,
+) -> impl Fn(Outcome<Numbered>, &Endpoint) -> Option<Record> {
+    if let Some(report) = report {
+        report.recorder.start();
+    }
+    move |outcome, endpoint| {
+        if let (Err(error), false) = (&outcome.result, format.lines) {
+            // Where there are no records, this is all that is told of it.
+            screen.say(format_args!("error: {}", endpoint.told(error)));
+        }
+        if let Some(report) = report {
+            report.outcome(&outcome, endpoint);
+        }
+        format.record(outcome, endpoint)
+    }
+}
+
+fn patience(is_regular: bool, ended: &Ended, cancel: &CancelToken) -> Patience {
+    match &ended.result {
+        _ if is_regular => Patience::Endless,
+        Ok(()) => Patience::UntilStopped(cancel.deadline().map(later)),
+        Err(_) => Patience::WhileReading,
+    }
 }
 
 /// Whether all went well. Nothing is said of a report that was written: whoever wanted it knows where it is.
@@ -115,6 +122,15 @@ fn write_report(report: Option<Report>, ended: &Ended, screen: &Screen) -> bool 
     let written = report.write(ended);
     if let Err(error) = &written {
         screen.say(format_args!("error: --report {name}: cannot write it: {error}"));
+    }
+    written.is_ok()
+}
+
+/// Whether all went well.
+fn write_figures(figures: Option<Figures>, end: &End<'_>, settings: &Settings, screen: &Screen) -> bool {
+    let written = figures.map_or(Ok(()), |figures| figures.write(end, settings));
+    if let Err(error) = &written {
+        screen.say(format_args!("error: {error}"));
     }
     written.is_ok()
 }

@@ -15,8 +15,24 @@ use crate::streams::{FileId, file_of_standard_output};
 
 const AMONG_BODIES: &str = "lies in the folder of --output-dir (put it elsewhere)";
 
+/// Those that there are to be. No two of them are the same.
+pub(super) struct Files {
+    pub(super) failed: Option<Beside>,
+    pub(super) figures: Option<Figures>,
+    pub(super) report: Option<Beside>,
+}
+
+/// Opens them.
+pub(super) fn files(args: &GetArgs, ids: &Ids) -> Result<Files, UsageError> {
+    let failed = failed(&args.output, ids)?;
+    let figures = figures(&args.output, ids, failed.as_ref())?;
+    let others = [failed.as_ref(), figures.as_ref().and_then(Figures::file)];
+    let report = report(args, ids, others.into_iter().flatten())?;
+    Ok(Files { failed, figures, report })
+}
+
 /// Opens the file of --failed, if there is to be one.
-pub(super) fn failed(args: &OutputArgs, ids: &Ids) -> Result<Option<Beside>, UsageError> {
+fn failed(args: &OutputArgs, ids: &Ids) -> Result<Option<Beside>, UsageError> {
     let Some(path) = &args.failed else { return Ok(None) };
     let cannot = |what: &str| UsageError::new(format!("--failed {}: {what}", path.display()));
     if path == Path::new("-") {
@@ -39,11 +55,7 @@ pub(super) fn failed(args: &OutputArgs, ids: &Ids) -> Result<Option<Beside>, Usa
 }
 
 /// Opens the file of --summary-json, if there is to be one.
-pub(super) fn figures(
-    args: &OutputArgs,
-    ids: &Ids,
-    failed: Option<&Beside>,
-) -> Result<Option<Figures>, UsageError> {
+fn figures(args: &OutputArgs, ids: &Ids, failed: Option<&Beside>) -> Result<Option<Figures>, UsageError> {
     let Some(path) = &args.summary_json else { return Ok(None) };
     let cannot = |what: &str| UsageError::new(format!("--summary-json {}: {what}", path.display()));
     if path == Path::new("-") {
@@ -72,7 +84,7 @@ pub(super) fn figures(
 }
 
 /// Opens the file of --report, if there is to be one. It must be none of the `others`, either.
-pub(super) fn report<'a>(
+fn report<'a>(
     args: &GetArgs,
     ids: &Ids,
     mut others: impl Iterator<Item = &'a Beside>,

@@ -3,36 +3,35 @@
 
 mod beside;
 mod client;
+mod ids;
 mod limits;
 mod report;
 mod serve;
 #[cfg(feature = "redis")]
 mod shared;
 
-use std::io::{self, IsTerminal};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use fanout::{Exchange, FanOutClient, MAX_IN_FLIGHT};
 
 use crate::beside::{Beside, place_of};
-use crate::cli::{GetArgs, OutputArgs, ProgressWhen, TalkArgs};
+use crate::cli::{GetArgs, ProgressWhen, TalkArgs};
 use crate::end::{Again, Figures, Settings};
 use crate::exit::UsageError;
 use crate::failure::Endpoint;
-use crate::ids::{Fetched, Ids, Ranges};
+use crate::ids::Ids;
 use crate::limits::Limits;
 use crate::output::Opening;
 use crate::quota::Quota;
-use crate::record::file_name;
 use crate::report::{Recorder, Report};
 #[cfg(feature = "redis")]
 use crate::shared::{Joined, MakeClient};
-use crate::streams::{self, FileId};
 use crate::template::Template;
 use crate::traffic::Traffic;
 use crate::values::{duration, rate, whole};
+
+use beside::Files;
 
 pub(crate) use serve::serve_settings;
 #[cfg(feature = "redis")]
@@ -99,22 +98,13 @@ impl GetOptions {
         let shared = shared::shared(&args, &limits, max_in_flight)?;
         let by_itself = limits.set(FanOutClient::builder(&args.url));
         let client = client::client(by_itself, &args, max_in_flight, retry.clone(), body.clone(), observe())?;
-        let mut ids = ids(&args)?;
-        refuse_input_as_output(&ids, &args.output)?;
-        let by_name = args.output.file().is_none();
-        let mut fetched = Fetched::new(by_name.then_some(file_name::of), ids.index());
-        let opening = Opening::look(&args.output, &mut fetched)?;
-        ids.without(fetched);
-        ids.read_through(args.responses.keep_going)?;
+        let (ids, opening) = ids::ids_and_output(&args)?;
         if let (Some(deadline), Some(total)) = (deadline, ids.total) {
             refuse_what_cannot_be_met(deadline, total, &limits)?;
         }
-        let failed = beside::failed(&args.output, &ids)?;
-        let figures = beside::figures(&args.output, &ids, failed.as_ref())?;
+        let Files { failed, figures, report } = beside::files(&args, &ids)?;
         let endpoint = Endpoint::of(&args.url, method.clone()).with_headers(names(&args.requests.header));
-        let others = [failed.as_ref(), figures.as_ref().and_then(Figures::file)];
-        let file = beside::report(&args, &ids, others.into_iter().flatten())?;
-        let report = file.zip(recorder).map(|(file, recorder)| {
+        let report = report.zip(recorder).map(|(file, recorder)| {
             let about = report::about(&args, &limits, &endpoint, max_in_flight);
             Report { file, about, recorder }
         });
@@ -196,32 +186,6 @@ fn quota(options: [&str; 2], rate: &str, burst: Option<&str>) -> Result<Quota, U
         burst => burst,
     })?;
     Ok(Quota::new(rate, burst))
-}
-
-fn ids(args: &GetArgs) -> Result<Ids, UsageError> {
-    let deduplicate = !args.no_dedup;
-    match (&args.ids, &args.input) {
-        (Some(spec), _) => Ok(Ids::from_ranges(value("ids", spec, Ranges::parse)?, deduplicate)),
-        (None, Some(path)) if path != Path::new("-") => Ids::from_file(path, deduplicate),
-        (None, None) if io::stdin().is_terminal() => Err(UsageError::new(
-            "no ids: standard input is a terminal (use --ids 1-60, --input FILE, or a pipe)",
-        )),
-        (None, _) => Ids::from_standard_input(deduplicate),
-    }
-}
-
-/// As `cat` does, and before anything is read, written or emptied.
-fn refuse_input_as_output(ids: &Ids, args: &OutputArgs) -> Result<(), UsageError> {
-    let (shown, file) = match args.file() {
-        Some(path) => (format!("--output {}", path.display()), FileId::of_path(path)),
-        None => ("standard output".to_owned(), streams::file_of_standard_output()),
-    };
-    match ids.file() {
-        Some((input, name)) if file.as_ref() == Some(input) => Err(UsageError::new(format!(
-            "{shown}: is the file that the ids come from, {name} (write to another file)"
-        ))),
-        _ => Ok(()),
-    }
 }
 
 /// Before anything is sent.
