@@ -21,9 +21,12 @@ use std::time::Duration;
 use ureq::http::{HeaderMap, HeaderName};
 
 use super::duration::{self, BILLION};
-use super::ietf::LONGEST_GUESS;
 use super::moment::Moment;
 use super::{MAX_WINDOWS, Source, Told, Window, told, values};
+
+/// What is left of a window whose end is not told, but its length, is taken to end when a whole window has passed. For
+/// one that is longer than this, that would be too wild a guess, and no end is known.
+pub(super) const LONGEST_GUESS: Duration = Duration::from_secs(60);
 
 const ENDS: [&str; 3] = ["reset-after", "reset", "resettime"];
 

@@ -17,13 +17,9 @@ use std::time::Duration;
 
 use ureq::http::{HeaderMap, HeaderName};
 
-use super::counts::count;
+use super::counts::{LONGEST_GUESS, count};
 use super::moment::Moment;
 use super::{MAX_WINDOWS, Source, Window, duration, values};
-
-/// What is left of a window whose end is not told, but its length, is taken to end when a whole window has passed. For
-/// one that is longer than this, that would be too wild a guess, and no end is known.
-pub(super) const LONGEST_GUESS: Duration = Duration::from_secs(60);
 
 const NAME: HeaderName = HeaderName::from_static("ratelimit");
 
