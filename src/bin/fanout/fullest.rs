@@ -1,6 +1,6 @@
 //! The measure by which a quota was kept or not: the fullest of all windows.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::quota::Quota;
 
@@ -59,6 +59,18 @@ impl FullestWindow {
     }
 }
 
+/// How many tokens the fullest of all windows spent beyond those that came with its length: see [`FullestWindow`]. The
+/// arrivals are in their order.
+pub(crate) fn fullest_window(arrivals: &[Instant], quota: Quota) -> f64 {
+    let Some((first, mut fullest)) = arrivals.first().zip(FullestWindow::new(quota)) else {
+        return 0.0;
+    };
+    for arrival in arrivals {
+        fullest.request(arrival.duration_since(*first));
+    }
+    fullest.spent()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,5 +118,13 @@ mod tests {
         let mut fullest = FullestWindow::new(quota()).unwrap();
         let spent = [0, 0, 500, 1_000].map(|millis| fullest.request(Duration::from_millis(millis)));
         assert_eq!(spent, [1.0, 2.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn the_fullest_window_may_begin_with_any_arrival() {
+        let start = Instant::now();
+        let arrivals = [0, 1_000, 1_000, 1_000].map(|millis| start + Duration::from_millis(millis));
+        assert_eq!(fullest_window(&[], quota()), 0.0);
+        assert_eq!(fullest_window(&arrivals, quota()), 3.0);
     }
 }

@@ -2,50 +2,59 @@
 //!
 //! From the top: [`cli`] is the command line, [`options`] makes checked values of it, [`get`], [`plan`], [`serve`],
 //! `status`, [`demo`], [`completions`] and [`man`] do what they say, and [`exit`] is how the process ends.
+//!
+//! A run ([`run`]) has one direction: [`ids`] come, the [`ledger`] puts them down, the client fetches them, a
+//! [`record`] is made of each outcome, waits in the [`outbox`], and goes to the [`output`]. What goes on meanwhile is
+//! shown by [`traffic`], [`progress`] and the [`report`]; what is told when it is over is its [`end`].
 
 #![forbid(unsafe_code)]
 
+// The command line.
 mod cli;
 mod options;
 mod values;
 
+// The commands.
 mod completions;
 mod demo;
 mod get;
 mod man;
 mod plan;
-mod run;
 mod serve;
 #[cfg(feature = "redis")]
 mod status;
 
-mod beside;
-mod failure;
-mod fill;
-mod fullest;
+// A run, from its ids to its end.
 mod ids;
 mod ledger;
-mod limits;
 mod outbox;
 mod output;
-mod picture;
-mod print;
-mod quota;
 mod record;
-mod report;
 mod resume;
-#[cfg(feature = "redis")]
-mod shared;
-mod streams;
-mod template;
+mod run;
 
 mod end;
+mod failure;
+mod progress;
+mod report;
+mod template;
+mod traffic;
+
+// The measures.
+mod fullest;
+mod limits;
+mod quota;
+#[cfg(feature = "redis")]
+mod shared;
+
+// The process and its surroundings.
+mod beside;
 mod exit;
 mod logging;
-mod progress;
+mod print;
 mod screen;
 mod signals;
-mod traffic;
+mod streams;
 
 use std::process::ExitCode;
 

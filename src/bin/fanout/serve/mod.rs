@@ -26,7 +26,7 @@ use std::time::Duration;
 use crossbeam_channel::bounded;
 
 use crate::exit::Exit;
-use crate::picture::fullest_window;
+use crate::fullest::fullest_window;
 use crate::quota::Quota;
 use crate::screen::Screen;
 use crate::signals;

@@ -1,6 +1,9 @@
 //! `fanout demo`: the tool against its own server, at the default quota, with a picture of what the server
 //! saw.
 
+mod fill;
+mod picture;
+
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +15,9 @@ use crate::cli::DemoArgs;
 use crate::end::summary;
 use crate::exit::{Exit, UsageError};
 use crate::failure::Endpoint;
-use crate::fill::{columns, filled};
+use crate::fullest::fullest_window;
 use crate::ids::{Ids, Ranges};
 use crate::outbox::{Outbox, UnderWay};
-use crate::picture::{fullest_window, picture};
 use crate::progress::Style;
 use crate::quota::Quota;
 use crate::run::{Ended, Run};
@@ -23,6 +25,8 @@ use crate::screen::Screen;
 use crate::serve::{Seen, Server, Settings};
 use crate::streams;
 use crate::traffic::Traffic;
+use fill::{columns, filled};
+use picture::picture;
 
 const IDS: &str = "1-60";
 const MAX_IN_FLIGHT: usize = 8;

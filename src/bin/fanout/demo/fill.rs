@@ -6,12 +6,12 @@ use console::Term;
 const COLUMNS: usize = 80;
 
 /// How wide standard output is.
-pub(crate) fn columns() -> usize {
+pub(super) fn columns() -> usize {
     Term::stdout().size_checked().map_or(COLUMNS, |(_, columns)| columns.into())
 }
 
 /// One paragraph, its words in lines of so many columns at most. A longer word has a line of its own.
-pub(crate) fn filled(text: &str, columns: usize) -> String {
+pub(super) fn filled(text: &str, columns: usize) -> String {
     let mut lines = String::new();
     let mut column = 0;
     for word in text.split_whitespace() {

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use crate::fullest::FullestWindow;
 use crate::quota::Quota;
 
 const STEP: Duration = Duration::from_millis(250);
@@ -12,7 +11,7 @@ const MARGIN: usize = 14;
 
 /// For each quarter of a second how many requests had arrived by then (`#`), and the most that the quota
 /// admits by then (`|`): burst + rate·t. In so many columns; how many requests a sign stands for comes with it.
-pub(crate) fn picture(arrivals: &[Instant], quota: Quota, columns: usize) -> (String, usize) {
+pub(super) fn picture(arrivals: &[Instant], quota: Quota, columns: usize) -> (String, usize) {
     let Some((first, last)) = arrivals.first().zip(arrivals.last()) else {
         return ("no request arrived\n".to_owned(), 1);
     };
@@ -34,17 +33,6 @@ pub(crate) fn picture(arrivals: &[Instant], quota: Quota, columns: usize) -> (St
         rows += &format!("{:>6.2} s {count:>3} {bar}\n", time.as_secs_f64());
     }
     (rows, each)
-}
-
-/// How many tokens the fullest of all windows spent beyond those that came with its length: see [`FullestWindow`].
-pub(crate) fn fullest_window(arrivals: &[Instant], quota: Quota) -> f64 {
-    let Some((first, mut fullest)) = arrivals.first().zip(FullestWindow::new(quota)) else {
-        return 0.0;
-    };
-    for arrival in arrivals {
-        fullest.request(arrival.duration_since(*first));
-    }
-    fullest.spent()
 }
 
 #[cfg(test)]
@@ -79,11 +67,5 @@ mod tests {
             assert!(rows.is_none_or(|rows| rows == narrow) && stands_for == each, "{each}: {narrow}");
         }
         assert_eq!(picture(&arrivals, quota(), 0).1, 5);
-    }
-
-    #[test]
-    fn the_fullest_window_may_begin_with_any_arrival() {
-        assert_eq!(fullest_window(&[], quota()), 0.0);
-        assert_eq!(fullest_window(&arrivals(&[0, 1_000, 1_000, 1_000]), quota()), 3.0);
     }
 }
