@@ -5,6 +5,7 @@
 //! end is gone), or with the process. Only from a range or a regular file the walk through it is asked back, at the end
 //! of a run that keeps account of what it leaves: its thread waits for nothing but the run.
 
+mod count;
 mod fetched;
 mod lines;
 mod meant;
@@ -27,6 +28,7 @@ use crossbeam_channel::{Receiver, bounded};
 use crate::exit::{UsageError, reason};
 use crate::signals::Caught;
 use crate::streams::{self, FileId, Standard};
+use count::Count;
 use lines::Lines;
 use walk::{From, Skipped};
 
@@ -34,7 +36,6 @@ pub(crate) use fetched::Fetched;
 pub(crate) use lines::{MAX_LINE, Trouble};
 pub(crate) use numbered::Numbered;
 pub(crate) use ranges::{Index, Ranges};
-pub(crate) use seen::Seen;
 pub(crate) use silence::Silence;
 pub(crate) use survey::Survey;
 pub(crate) use walk::{LeftOfRanges, Walk};
@@ -194,7 +195,7 @@ impl Ids {
         };
         let cannot = |error| cannot_read(&format!("--input {name}"), error);
         let lines = Lines::new(BufReader::new(&*file), name.clone());
-        let count = Count::of(lines, self.deduplicate, self.fetched.as_ref(), keep_going)
+        let count = Count::of(lines, self.deduplicate, self.fetched.as_ref(), keep_going, usize::MAX)
             .map_err(|error| UsageError::new(format!("--input {}", meant::with_hint(error))))?;
         self.total = Some(count.total);
         self.there_already = Arc::new(AtomicU64::new(count.there_already));
@@ -283,41 +284,6 @@ impl Source {
 
 fn cannot_read(shown: &str, error: io::Error) -> UsageError {
     UsageError::new(format!("{shown}: cannot read it: {}", reason(&error)))
-}
-
-/// What a file holds.
-#[derive(Default)]
-struct Count {
-    /// Ids to be fetched. If the run is to go on behind them, lines that are none count as well, since they will be
-    /// failures.
-    total: u128,
-    there_already: u64,
-    duplicates: u64,
-}
-
-impl Count {
-    fn of(
-        mut lines: Lines<impl io::BufRead>,
-        deduplicate: bool,
-        fetched: Option<&Fetched>,
-        keep_going: bool,
-    ) -> Result<Count, String> {
-        let mut seen = deduplicate.then(Seen::new);
-        let mut count = Count::default();
-        loop {
-            let id = if keep_going { lines.next_id() } else { lines.next_checked() };
-            match id {
-                Ok(Some(id)) if fetched.is_some_and(|fetched| fetched.contains(&id)) => {
-                    count.there_already += 1;
-                }
-                Ok(Some(id)) if seen.as_mut().is_none_or(|seen| seen.insert(&id)) => count.total += 1,
-                Ok(Some(_)) => count.duplicates += 1,
-                Ok(None) => return Ok(count),
-                Err(Trouble::Line(_)) if keep_going => count.total += 1,
-                Err(Trouble::Line(error) | Trouble::Reader(error)) => return Err(error),
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -2,13 +2,10 @@
 
 use std::io::BufReader;
 
-use super::lines::{Lines, Trouble};
-use super::seen::Seen;
+use super::count::{Count, FIRST};
+use super::lines::Lines;
 use super::{Ids, Input, Source, meant};
 use crate::exit::UsageError;
-
-/// So many of the first ids are kept.
-pub(crate) const FIRST: usize = 3;
 
 /// What there is to be fetched.
 pub(crate) struct Survey {
@@ -50,37 +47,10 @@ impl Ids {
                 let lines = Lines::new(BufReader::new(file), name);
                 // If it is counted already, the first ones are enough.
                 let enough = if total.is_some() { FIRST } else { usize::MAX };
-                let (counted, first) = count(lines, deduplicate, is_left, keep_going, enough)
+                let count = Count::of(lines, deduplicate, fetched.as_ref(), keep_going, enough)
                     .map_err(|error| UsageError::new(meant::with_hint(error)))?;
-                Ok(survey(from, total.unwrap_or(counted), first, true))
+                Ok(survey(from, total.unwrap_or(count.total), count.first, true))
             }
         }
     }
-}
-
-fn count(
-    mut lines: Lines<impl std::io::BufRead>,
-    deduplicate: bool,
-    is_left: impl Fn(&str) -> bool,
-    keep_going: bool,
-    enough: usize,
-) -> Result<(u128, Vec<String>), String> {
-    let mut seen = deduplicate.then(Seen::new);
-    let (mut count, mut first) = (0, Vec::new());
-    while first.len() < enough {
-        let id = if keep_going { lines.next_id() } else { lines.next_checked() };
-        match id {
-            Ok(Some(id)) if is_left(&id) && seen.as_mut().is_none_or(|seen| seen.insert(&id)) => {
-                count += 1;
-                if first.len() < FIRST {
-                    first.push(id);
-                }
-            }
-            Ok(Some(_)) => {}
-            Ok(None) => break,
-            Err(Trouble::Line(_)) if keep_going => count += 1,
-            Err(Trouble::Line(error) | Trouble::Reader(error)) => return Err(error),
-        }
-    }
-    Ok((count, first))
 }
