@@ -17,7 +17,7 @@ use crate::retry::is_repeatable;
 use crate::transport::{Failure, Outgoing, Reply, Wire};
 
 use super::Fetcher;
-use super::seen::{Place, Seen};
+use super::observed::{Observed, Position};
 
 /// See the module's documentation. `'a` is the client's, `'w` the worker's.
 pub(super) struct Attempt<'a, 'w> {
@@ -32,7 +32,7 @@ pub(super) struct Attempt<'a, 'w> {
     /// What the last answer said of the server's limits.
     pub(super) answered: Answered,
     /// Its last request, if there is one that has not been shown yet and somebody observes.
-    pub(super) seen: Option<Box<Seen>>,
+    pub(super) observed: Option<Box<Observed>>,
 }
 
 /// What to do after an exchange.
@@ -66,7 +66,7 @@ impl<'a, 'w> Attempt<'a, 'w> {
             times: Times::starting_now(),
             sent: Sent::Never,
             answered: Answered::default(),
-            seen: None,
+            observed: None,
         }
     }
 
@@ -113,14 +113,14 @@ impl<'a, 'w> Attempt<'a, 'w> {
             }
             self.times.waited += token.granted_at.saturating_duration_since(since);
             if self.fetcher.observer.is_some() {
-                let place = Place {
+                let position = Position {
                     worker: self.worker.number,
                     attempt: self.number,
                     hop: hops,
                     is_replay: connection == Connection::Fresh,
                     waiting_since: since,
                 };
-                self.seen = Some(Seen::beginning(&place, in_flight, &token, self.now()));
+                self.observed = Some(Observed::beginning(&position, in_flight, &token, self.now()));
             }
             let request = hop.as_ref().unwrap_or(request);
             match self.exchange(request, token, connection, &mut hops) {
@@ -134,8 +134,8 @@ impl<'a, 'w> Attempt<'a, 'w> {
                     self.show(Then::Redirect);
                 }
                 Err(error) => {
-                    if let Some(seen) = &mut self.seen {
-                        seen.failed(&error);
+                    if let Some(observed) = &mut self.observed {
+                        observed.failed(&error);
                     }
                     return Err(error);
                 }
@@ -146,8 +146,8 @@ impl<'a, 'w> Attempt<'a, 'w> {
 
     /// Shows the request that was made last, if somebody observes.
     fn show(&mut self, then: Then) {
-        if let Some((seen, observer)) = self.seen.take().zip(self.fetcher.observer.as_deref()) {
-            seen.show(observer, self.id, then);
+        if let Some((observed, observer)) = self.observed.take().zip(self.fetcher.observer.as_deref()) {
+            observed.show(observer, self.id, then);
         }
     }
 
@@ -221,15 +221,15 @@ impl<'a, 'w> Attempt<'a, 'w> {
             call_deadline: self.worker.cancel.deadline(),
             wanted: &accept,
             fresh: connection == Connection::Fresh,
-            measured: self.seen.as_deref().map(|seen| &seen.measured),
+            measured: self.observed.as_deref().map(|observed| &observed.measured),
         };
         let Prepared { method, uri, headers, body } = request;
         let start = Instant::now();
         let result = self.fetcher.http.exchange(Outgoing { method, uri, headers, body }, &wire);
         self.times.latency += start.elapsed();
         self.answered = self.told(token, &result);
-        if let Some(seen) = &mut self.seen {
-            seen.ended(&result, self.answered.pause.take());
+        if let Some(observed) = &mut self.observed {
+            observed.ended(&result, self.answered.pause.take());
         }
         match result {
             Ok(Reply { status, headers, body: Some(body), .. }) => {

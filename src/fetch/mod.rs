@@ -6,7 +6,7 @@
 
 mod attempt;
 mod logged;
-mod seen;
+mod observed;
 
 use std::fmt::Display;
 use std::time::Instant;
@@ -80,7 +80,7 @@ impl<'a, I: Display> Work<I> for Run<'a> {
         tries.number += 1;
         let mut attempt = Attempt::new(self.fetcher, &text, tries.number, worker);
         let (result, in_flight) = attempt.run(&mut tries.request);
-        let Attempt { times, sent, answered, seen, .. } = attempt;
+        let Attempt { times, sent, answered, observed, .. } = attempt;
         let number = tries.number;
         let result = result.map_err(|error| error.about(&text, number).sent_at_least(sent));
         let (step, logged) = match result.map_err(|error| self.retry(error, &tries, &answered, worker)) {
@@ -97,15 +97,15 @@ impl<'a, I: Display> Work<I> for Run<'a> {
                 (Step::Settled(Outcome { id, attempt: number, result, times, earlier }), logged)
             }
         };
-        let observed = seen.zip(self.fetcher.observer.as_deref());
+        let observed = observed.zip(self.fetcher.observer.as_deref());
         let then = match &step {
             Step::Again(_, due) => Then::Retry(*due),
             Step::Settled(_) => Then::End,
         };
         let afterwards = move || {
             drop(in_flight);
-            if let Some((seen, observer)) = observed {
-                seen.show(observer, &text, then);
+            if let Some((observed, observer)) = observed {
+                observed.show(observer, &text, then);
             }
             logged.emit(&text, number, times);
         };

@@ -12,7 +12,7 @@ use crate::transport::{Failure, Measured, Reply};
 use super::Observer;
 
 /// See the module's documentation. Boxed, and so next to nothing where there is none.
-pub(super) struct Seen {
+pub(super) struct Observed {
     /// But for what it refers to, and what comes then: these are filled in when it is shown.
     exchange: Exchange<'static>,
     pub(super) measured: Cell<Measured>,
@@ -20,7 +20,7 @@ pub(super) struct Seen {
 }
 
 /// Where a request stands among all others.
-pub(super) struct Place {
+pub(super) struct Position {
     pub(super) worker: usize,
     pub(super) attempt: u32,
     pub(super) hop: u32,
@@ -28,22 +28,22 @@ pub(super) struct Place {
     pub(super) waiting_since: Instant,
 }
 
-impl Seen {
+impl Observed {
     /// It is about to begin.
     pub(super) fn beginning(
-        place: &Place,
+        position: &Position,
         in_flight: &InFlight,
         token: &Token,
         started_at: Instant,
-    ) -> Box<Seen> {
+    ) -> Box<Observed> {
         let exchange = Exchange {
             id: "",
-            worker: place.worker,
-            attempt: place.attempt,
-            hop: place.hop,
-            is_replay: place.is_replay,
+            worker: position.worker,
+            attempt: position.attempt,
+            hop: position.hop,
+            is_replay: position.is_replay,
             cost: token.cost,
-            waiting_since: place.waiting_since,
+            waiting_since: position.waiting_since,
             permitted_at: in_flight.since(),
             granted_at: token.granted_at,
             started_at,
@@ -56,7 +56,7 @@ impl Seen {
             pause: None,
             then: Then::End,
         };
-        Box::new(Seen { exchange, measured: Cell::default(), pause: None })
+        Box::new(Observed { exchange, measured: Cell::default(), pause: None })
     }
 
     /// It has ended.
