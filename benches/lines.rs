@@ -3,6 +3,7 @@
 //! On two cores that client and server share, and that others may want, the time on the clock alone says little, and
 //! two lines that were measured one after the other are hardly ever measured on the same machine.
 
+use std::fmt::Display;
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -97,17 +98,22 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
 /// What this process has used, user and system, threads that have ended included. It comes in steps of 10 ms, so only
 /// sums of many runs mean anything.
 pub(crate) fn cpu_time() -> Duration {
-    cpu_times(11)
+    cpu_times("self", 11)
 }
 
 /// The same of those processes that it has started, and that have ended.
 pub(crate) fn cpu_time_of_children() -> Duration {
-    cpu_times(13)
+    cpu_times("self", 13)
 }
 
-/// Two numbers of `/proc/self/stat`, this one and the next of those behind the name.
-fn cpu_times(number: usize) -> Duration {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap();
+/// The same as [`cpu_time`] of another process that is still there.
+pub(crate) fn cpu_time_of(process: u32) -> Duration {
+    cpu_times(process, 11)
+}
+
+/// Two numbers of a process's `stat` in `/proc`, this one and the next of those behind the name.
+fn cpu_times(process: impl Display, number: usize) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     // The name of the program, in brackets, may hold anything; what comes after it are numbers.
     let (_, numbers) = stat.rsplit_once(')').unwrap();
     let ticks = |number: &str| number.parse::<u64>().unwrap();

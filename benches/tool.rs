@@ -13,7 +13,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Instant;
 use std::{env, process, thread};
 
@@ -22,6 +22,7 @@ use fanout::{CancelToken, Error, FanOutClient, Outcome, Rate};
 
 use crate::arguments;
 use crate::lines::{cpu_time_of_children, median};
+use crate::memory::kib_of;
 use crate::role;
 use crate::server::{BODY, Server, is_body};
 
@@ -191,7 +192,7 @@ fn memory(tool: &str, server: &Server, ids: usize) {
             assert!(records.read_until(b'\n', &mut line).unwrap() > 0, "a record is missing");
             count += 1;
             if count == ids / 100 || count == ids {
-                resident.push(most_resident(&child));
+                resident.push(kib_of(child.id(), "VmHWM"));
             }
         }
         drop(feeder.join().unwrap());
@@ -215,13 +216,6 @@ fn lines(ids: Range<usize>) -> String {
         let _ = writeln!(lines, "{id}");
         lines
     })
-}
-
-/// In KiB.
-fn most_resident(child: &Child) -> usize {
-    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
 struct TempFile(PathBuf);

@@ -1,12 +1,13 @@
 //! A `redis-server` of the bench's own.
 
 use std::env;
-use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
+
+use crate::lines::cpu_time_of;
 
 pub(crate) struct Redis {
     child: Child,
@@ -50,11 +51,7 @@ impl Redis {
     }
 
     pub(crate) fn cpu_time(&self) -> Duration {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
-        let (_, numbers) = stat.rsplit_once(')').unwrap();
-        let ticks: u64 =
-            numbers.split_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum();
-        Duration::from_millis(10 * ticks)
+        cpu_time_of(self.child.id())
     }
 }
 

@@ -39,8 +39,6 @@ pub(crate) struct Quota {
     adaptive: Option<Mutex<Adaptive>>,
     /// The pause in force, if the server asked for it, and in which words.
     told: Mutex<Option<Told>>,
-    #[cfg(feature = "redis")]
-    shared: Option<crate::shared::SharedQuota>,
 }
 
 /// How a quota is kept.
@@ -117,8 +115,6 @@ impl Quota {
             permits: Permits::with_clock(settings.max_in_flight, settings.clock.clone()),
             adaptive,
             told: Mutex::default(),
-            #[cfg(feature = "redis")]
-            shared: settings.shared.clone(),
             settings,
         }
     }
@@ -142,7 +138,7 @@ impl Quota {
     ) -> Result<Token, Denied> {
         let token = self.own_token(id, cancel)?;
         #[cfg(feature = "redis")]
-        if let Some(shared) = &self.shared {
+        if let Some(shared) = &self.settings.shared {
             return self.shared_token(shared, token, in_flight, cancel);
         }
         let _ = in_flight;

@@ -38,7 +38,7 @@ impl Quota {
 
     /// All processes pause.
     pub(super) fn pause_the_shared(&self, told: &Told) {
-        if let Some(shared) = &self.shared {
+        if let Some(shared) = &self.settings.shared {
             shared.pause_until(told.until, told.words());
         }
     }
@@ -59,7 +59,7 @@ impl From<shared::Denied> for Denied {
 impl Quota {
     /// A call begins, which may be a part of a run of several processes.
     pub(crate) fn take_part(&self, cancel: &CancelToken) -> Option<Part> {
-        let shared = self.shared.as_ref().filter(|shared| shared.has_run())?;
+        let shared = self.settings.shared.as_ref().filter(|shared| shared.has_run())?;
         let cancel = cancel.child();
         Some(Part { number: shared.add_part(&cancel), shared: shared.clone(), cancel })
     }

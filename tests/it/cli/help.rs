@@ -2,16 +2,6 @@
 
 use super::support::*;
 
-const COMMANDS: &[&str] = &[
-    "get",
-    "serve",
-    #[cfg(feature = "redis")]
-    "status",
-    "demo",
-    "completions",
-    "man",
-];
-
 /// An option as `--help` explains it.
 #[derive(Debug)]
 struct Explained {

@@ -6,16 +6,6 @@ use std::process::{Command, Stdio};
 
 use super::support::*;
 
-const COMMANDS: &[&str] = &[
-    "get",
-    "serve",
-    #[cfg(feature = "redis")]
-    "status",
-    "demo",
-    "completions",
-    "man",
-];
-
 fn output(args: &[&str]) -> String {
     let done = Running::start(&mut fanout(args)).done();
     assert_eq!(done.code(0).stderr, "");

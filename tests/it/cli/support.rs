@@ -20,6 +20,17 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// What an API answers to the id `hang`: nothing, ever.
 pub(crate) const HANG: &str = "hang";
 
+/// All commands of the tool.
+pub(crate) const COMMANDS: &[&str] = &[
+    "get",
+    "serve",
+    #[cfg(feature = "redis")]
+    "status",
+    "demo",
+    "completions",
+    "man",
+];
+
 type Answer = dyn Fn(&str) -> (u16, Vec<u8>) + Send + Sync;
 
 /// A request, as it came.

@@ -13,7 +13,7 @@ use crate::exit::UsageError;
 use crate::ids::Ids;
 use crate::streams::{FileId, file_of_standard_output};
 
-const AMONG_BODIES: &str = "lies in the folder of --output-dir (put it elsewhere)";
+const FOR_RECORDS: &str = "standard output is for the records (use a file)";
 
 /// Those that there are to be. No two of them are the same.
 pub(super) struct Files {
@@ -34,22 +34,13 @@ pub(super) fn files(args: &GetArgs, ids: &Ids) -> Result<Files, UsageError> {
 /// Opens the file of --failed, if there is to be one.
 fn failed(args: &OutputArgs, ids: &Ids) -> Result<Option<Beside>, UsageError> {
     let Some(path) = &args.failed else { return Ok(None) };
-    let cannot = |what: &str| UsageError::new(format!("--failed {}: {what}", path.display()));
-    if path == Path::new("-") {
-        return Err(cannot("standard output is for the records (use a file)"));
-    }
-    let file = Beside::open("failed", path)?;
-    if is_among_bodies(&file, args) {
-        return Err(cannot(AMONG_BODIES));
-    }
-    if is_output(&file, path, args.output.as_deref()) {
-        return Err(cannot("is the file that the records go to (use another one)"));
-    }
+    let file = open("failed", path, args)?;
     let id = FileId::of_path(path);
     match ids.file() {
-        Some((input, name)) if id.as_ref() == Some(input) && !ids.are_read_to_the_end() => Err(cannot(
-            &format!("is the file of {name}, which is not read to its end (use --input {})", path.display()),
-        )),
+        Some((input, name)) if id.as_ref() == Some(input) && !ids.are_read_to_the_end() => {
+            let what = format!("is the file of {name}, which is not read to its end");
+            Err(refused("failed", path, &format!("{what} (use --input {})", path.display())))
+        }
         _ => Ok(Some(file)),
     }
 }
@@ -57,30 +48,22 @@ fn failed(args: &OutputArgs, ids: &Ids) -> Result<Option<Beside>, UsageError> {
 /// Opens the file of --summary-json, if there is to be one.
 fn figures(args: &OutputArgs, ids: &Ids, failed: Option<&Beside>) -> Result<Option<Figures>, UsageError> {
     let Some(path) = &args.summary_json else { return Ok(None) };
-    let cannot = |what: &str| UsageError::new(format!("--summary-json {}: {what}", path.display()));
     if path == Path::new("-") {
         return match args.output.as_deref() {
-            None => Err(cannot("standard output is for the records (use a file, or --output FILE)")),
-            Some(output) if output == path => Err(cannot("standard output is for the records (use a file)")),
+            None => {
+                let what = "standard output is for the records (use a file, or --output FILE)";
+                Err(refused("summary-json", path, what))
+            }
+            Some(output) if output == path => Err(refused("summary-json", path, FOR_RECORDS)),
             Some(_) => Ok(Some(Figures::to_standard_output())),
         };
     }
-    let file = Beside::open("summary-json", path)?;
-    if is_among_bodies(&file, args) {
-        return Err(cannot(AMONG_BODIES));
-    }
-    if is_output(&file, path, args.output.as_deref()) {
-        return Err(cannot("is the file that the records go to (use another one)"));
-    }
+    let file = open("summary-json", path, args)?;
     if failed.is_some_and(|failed| failed.place() == file.place()) {
-        return Err(cannot("is the file of --failed (use another one)"));
+        return Err(refused("summary-json", path, "is the file of --failed (use another one)"));
     }
-    match ids.file() {
-        Some((input, name)) if FileId::of_path(path).as_ref() == Some(input) => {
-            Err(cannot(&format!("is the file that the ids come from, {name} (use another one)")))
-        }
-        _ => Ok(Some(Figures::to_file(file))),
-    }
+    refuse_input("summary-json", path, ids)?;
+    Ok(Some(Figures::to_file(file)))
 }
 
 /// Opens the file of --report, if there is to be one. It must be none of the `others`, either.
@@ -90,33 +73,48 @@ fn report<'a>(
     mut others: impl Iterator<Item = &'a Beside>,
 ) -> Result<Option<Beside>, UsageError> {
     let Some(path) = &args.output.report else { return Ok(None) };
-    let refused = |what: &str| UsageError::new(format!("--report {}: {what}", path.display()));
-    if path == Path::new("-") {
-        return Err(refused("standard output is for the records (use a file)"));
-    }
-    let file = Beside::open("report", path)?;
-    if is_among_bodies(&file, &args.output) {
-        return Err(refused(AMONG_BODIES));
-    }
-    if is_output(&file, path, args.output.output.as_deref()) {
-        return Err(refused("is the file that the records go to (use another one)"));
-    }
+    let file = open("report", path, &args.output)?;
     if let Some(other) = others.find(|other| other.place() == file.place()) {
-        return Err(refused(&format!(
-            "is to hold something else, too, as {} (use another one)",
-            other.name()
-        )));
+        let what = format!("is to hold something else, too, as {} (use another one)", other.name());
+        return Err(refused("report", path, &what));
     }
     let is = |other: &Path| place_of(other).is_ok_and(|other| other == file.place());
     if args.requests.cacert.as_deref().is_some_and(is) {
-        return Err(refused("is the file that the certificates come from (use another one)"));
+        let what = "is the file that the certificates come from (use another one)";
+        return Err(refused("report", path, what));
     }
+    refuse_input("report", path, ids)?;
+    Ok(Some(file))
+}
+
+/// Opens a file that is none of the records, and not among the bodies.
+fn open(option: &str, path: &Path, args: &OutputArgs) -> Result<Beside, UsageError> {
+    if path == Path::new("-") {
+        return Err(refused(option, path, FOR_RECORDS));
+    }
+    let file = Beside::open(option, path)?;
+    if is_among_bodies(&file, args) {
+        return Err(refused(option, path, "lies in the folder of --output-dir (put it elsewhere)"));
+    }
+    if is_output(&file, path, args.output.as_deref()) {
+        return Err(refused(option, path, "is the file that the records go to (use another one)"));
+    }
+    Ok(file)
+}
+
+/// What would be replaced must not be what the ids come from.
+fn refuse_input(option: &str, path: &Path, ids: &Ids) -> Result<(), UsageError> {
     match ids.file() {
         Some((input, name)) if FileId::of_path(path).as_ref() == Some(input) => {
-            Err(refused(&format!("is the file that the ids come from, {name} (use another one)")))
+            let what = format!("is the file that the ids come from, {name} (use another one)");
+            Err(refused(option, path, &what))
         }
-        _ => Ok(Some(file)),
+        _ => Ok(()),
     }
+}
+
+fn refused(option: &str, path: &Path, what: &str) -> UsageError {
+    UsageError::new(format!("--{option} {}: {what}", path.display()))
 }
 
 /// Whether a body could get its name, and the other way round.
