@@ -107,6 +107,7 @@ pub(crate) fn cpu_time_of_children() -> Duration {
 }
 
 /// The same as [`cpu_time`] of another process that is still there.
+#[cfg(feature = "redis")]
 pub(crate) fn cpu_time_of(process: u32) -> Duration {
     cpu_times(process, 11)
 }

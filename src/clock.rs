@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, MutexGuard};
 
-#[cfg(any(test, feature = "test-kit"))]
+#[cfg(feature = "test-kit")]
 pub(crate) use crate::virtual_clock::Busy;
 
 /// On the system's clock it makes no difference.
-#[cfg(not(any(test, feature = "test-kit")))]
+#[cfg(not(feature = "test-kit"))]
 #[derive(Default)]
 pub(crate) struct Busy(());
 
@@ -33,7 +33,7 @@ pub(crate) enum Clock {
     #[cfg(test)]
     Manual(std::sync::Arc<parking_lot::Mutex<Instant>>),
     /// Jumps to the next instant for which anybody waits.
-    #[cfg(any(test, feature = "test-kit"))]
+    #[cfg(feature = "test-kit")]
     Virtual(crate::virtual_clock::VirtualClock),
 }
 
@@ -49,7 +49,7 @@ impl Clock {
             Clock::System => Instant::now(),
             #[cfg(test)]
             Clock::Manual(now) => *now.lock(),
-            #[cfg(any(test, feature = "test-kit"))]
+            #[cfg(feature = "test-kit")]
             Clock::Virtual(clock) => clock.now(),
         }
     }
@@ -57,7 +57,7 @@ impl Clock {
     /// Says that this thread is at something, until what is returned is dropped: a virtual clock stands still.
     pub(crate) fn busy(&self) -> Busy {
         match self {
-            #[cfg(any(test, feature = "test-kit"))]
+            #[cfg(feature = "test-kit")]
             Clock::Virtual(clock) => clock.busy(),
             _ => Busy::default(),
         }
@@ -70,7 +70,7 @@ impl Clock {
             (Clock::System, Some(until)) => {
                 condvar.wait_until(guard, until);
             }
-            #[cfg(any(test, feature = "test-kit"))]
+            #[cfg(feature = "test-kit")]
             (Clock::Virtual(clock), until) => clock.wait(condvar, guard, until),
             _ => condvar.wait(guard),
         }
@@ -86,7 +86,7 @@ impl Clock {
         deadline: Option<Instant>,
     ) {
         match self {
-            #[cfg(any(test, feature = "test-kit"))]
+            #[cfg(feature = "test-kit")]
             Clock::Virtual(clock) => clock.wait(condvar, guard, None),
             _ => self.wait(condvar, guard, deadline),
         }
@@ -124,8 +124,8 @@ impl Clock {
     /// Moves a manual clock. Whoever waits by it must be notified by the test.
     pub(crate) fn advance(&self, by: std::time::Duration) {
         match self {
-            Clock::System | Clock::Virtual(_) => panic!("this clock cannot be moved"),
             Clock::Manual(now) => *now.lock() += by,
+            _ => panic!("this clock cannot be moved"),
         }
     }
 }

@@ -186,7 +186,7 @@ mod clock;
 mod queue;
 mod tether;
 mod turnstile;
-#[cfg(any(test, feature = "test-kit"))]
+#[cfg(feature = "test-kit")]
 mod virtual_clock;
 mod watchdog;
 
