@@ -17,8 +17,8 @@ use crate::error::Error;
 use crate::events::{Event, emit};
 use crate::fan_out::{self, FromChannel, FromIterator, Plan, Source, Spawner};
 use crate::fetch::Fetcher;
+use crate::limiter::RateLimiter;
 use crate::outcome::Outcome;
-use crate::rate_limiter::RateLimiter;
 
 /// Fetches every id as fast as its quota allows, and never faster.
 ///

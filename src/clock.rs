@@ -115,6 +115,17 @@ impl Clock {
     }
 }
 
+/// `start` and so many nanoseconds; where the platform cannot name that instant, the furthest it can.
+pub(crate) fn later(start: Instant, nanos: u64) -> Instant {
+    let mut nanos = nanos;
+    loop {
+        match start.checked_add(Duration::from_nanos(nanos)) {
+            Some(instant) => return instant,
+            None => nanos /= 2,
+        }
+    }
+}
+
 #[cfg(test)]
 impl Clock {
     pub(crate) fn manual() -> Clock {

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use ureq::http::StatusCode;
 
-use crate::cost::Cost;
 use crate::error::{ErrorKind, Sent};
+use crate::limiter::Cost;
 
 /// A request for which a token was granted, when it has ended, and it has been decided what comes then: a first try, a
 /// retry, a hop of a redirect, or a replay on a fresh connection. [`Builder::observe`](crate::Builder::observe) shows

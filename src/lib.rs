@@ -151,8 +151,8 @@
 //! With the feature `redis` a permit and a token may come from a quota that many processes share (`shared`).
 //! Whoever observes is shown each [`Exchange`] on the way.
 //! Whatever a worker is blocked in stands on three files: `turnstile` (a line of threads), `tether` (a worker and the
-//! socket it is blocked in) and `cancel` (who stops whom). At the bottom lies what only computes: `limits` over
-//! `bucket` and `rate`, `retry`, `advice` (what an answer says of the server's limits) and `adaptive` (what a server
+//! socket it is blocked in) and `cancel` (who stops whom). At the bottom lies what only computes: all but
+//! the line in `limiter`, `retry`, `advice` (what an answer says of the server's limits) and `adaptive` (what a server
 //! allows that does not say).
 //!
 //! # Platforms and versions
@@ -175,9 +175,9 @@ mod request;
 mod transport;
 
 mod advice;
+mod limiter;
 mod permits;
 mod quota;
-mod rate_limiter;
 #[cfg(feature = "redis")]
 mod shared;
 
@@ -191,15 +191,10 @@ mod virtual_clock;
 mod watchdog;
 
 mod adaptive;
-mod bucket;
-mod cost;
 mod error;
 mod events;
 mod exchange;
-mod limit;
-mod limits;
 mod outcome;
-mod rate;
 mod retry;
 mod supply;
 
@@ -209,17 +204,15 @@ pub mod talking_to;
 #[cfg(feature = "test-kit")]
 pub mod test_kit;
 
-pub use bucket::{ExceedsBurst, Take, TokenBucket};
 pub use builder::{Builder, MAX_IN_FLIGHT};
 pub use cancel::{CancelToken, Stopped};
 pub use client::FanOutClient;
-pub use cost::Cost;
 pub use error::{BuildError, Error, ErrorKind, GaveUp, Sent};
 pub use exchange::{Exchange, Pause, Phases, Then};
-pub use limit::{Limit, MAX_LIMITS};
+pub use limiter::{
+    AcquireError, Cost, ExceedsBurst, InvalidLimit, Limit, MAX_LIMITS, Rate, RateLimiter, Take, TokenBucket,
+};
 pub use outcome::{Outcome, Response, Times};
-pub use rate::{InvalidLimit, Rate};
-pub use rate_limiter::{AcquireError, RateLimiter};
 pub use request::{IntoBody, IntoRequest, MAX_REQUEST_LINE, encode};
 pub use retry::{RetryBudget, RetryPolicy};
 #[cfg(feature = "redis")]

@@ -61,7 +61,7 @@ mod tests;
 
 use std::time::Duration;
 
-use crate::rate::Rate;
+use crate::limiter::Rate;
 
 use self::level::{Level, Mark};
 

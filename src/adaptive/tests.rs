@@ -4,7 +4,7 @@ mod model;
 
 use std::time::Duration;
 
-use crate::rate::Rate;
+use crate::limiter::Rate;
 use crate::retry::Random;
 
 use self::model::{Limit, MINUTES, Minute, Scene, Story, run};

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::duration::BILLION;
 use super::{Answer, Pause, Told, date, duration, values};
-use crate::bucket::later;
+use crate::clock::later;
 
 const YEAR: u128 = 366 * 24 * 60 * 60;
 const FIRST_OF_MILLISECONDS: u128 = 100_000_000_000;

@@ -7,12 +7,10 @@ use ureq::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use ureq::tls::{PemItem, parse_pem};
 
 use crate::error::BuildError;
-use crate::limit::Limit;
-use crate::quota::{Quota, Settings};
-use crate::rate::InvalidLimit;
 #[cfg(feature = "redis")]
-use crate::rate::Rate;
-use crate::rate_limiter::RateLimiter;
+use crate::limiter::Rate;
+use crate::limiter::{InvalidLimit, Limit, RateLimiter};
+use crate::quota::{Quota, Settings};
 use crate::request::{MAX_REQUEST_LINE, RequestSource, RequestTemplate, Template, Text, check_header};
 use crate::transport::{HttpClient, HttpSettings, Pinned};
 

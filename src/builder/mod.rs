@@ -12,13 +12,11 @@ use ureq::http::Method;
 
 use crate::client::FanOutClient;
 use crate::clock::Clock;
-use crate::cost::Cost;
 use crate::error::BuildError;
 use crate::exchange::Exchange;
 use crate::fetch::{Fetcher, Observer};
-use crate::limit::Limit;
+use crate::limiter::{Cost, Limit, Rate};
 use crate::quota::MakeCost;
-use crate::rate::Rate;
 use crate::request::{IntoRequest, MakeRequest};
 use crate::retry::{RetryBudget, RetryPolicy};
 use crate::transport::{HttpClient, Lookup};

@@ -22,9 +22,8 @@ use parking_lot::Mutex;
 use crate::adaptive::{Adaptive, Change, Ticket, Why};
 use crate::cancel::{CancelToken, Stopped};
 use crate::clock::Clock;
-use crate::cost::Cost;
+use crate::limiter::{AcquireError, Cost, RateLimiter};
 use crate::permits::{Permit, Permits};
-use crate::rate_limiter::{AcquireError, RateLimiter};
 
 pub(crate) use server::{Answered, Told};
 
@@ -97,7 +96,7 @@ impl Token {
 pub(crate) enum Denied {
     Stopped(Stopped),
     /// The id costs more than can ever be had at once.
-    ExceedsBurst(crate::bucket::ExceedsBurst),
+    ExceedsBurst(crate::limiter::ExceedsBurst),
     /// The server has asked for a pause that is longer than is waited for.
     LongPause(Told),
     /// The shared quota cannot be had.
@@ -221,8 +220,7 @@ impl Quota {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limit::Limit;
-    use crate::rate::Rate;
+    use crate::limiter::{Limit, Rate};
     use ureq::http::{HeaderMap, StatusCode};
 
     fn adaptive(rate: Rate, clock: &Clock) -> Quota {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use ureq::http::{HeaderMap, Method};
 
-use crate::bucket::later;
+use crate::clock::later;
 use crate::error::{Error, ErrorKind, GaveUp, Sent};
 
 use super::RetryPolicy;

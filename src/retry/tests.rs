@@ -357,7 +357,7 @@ fn a_dying_server_sees_a_tenth_more_and_not_several_times_as_much() {
 #[test]
 fn the_extremes_neither_overflow_nor_panic() {
     let now = Instant::now();
-    let far = crate::bucket::later(now, u64::MAX);
+    let far = crate::clock::later(now, u64::MAX);
     for base in [Duration::ZERO, Duration::from_nanos(1), Duration::MAX] {
         let policy =
             RetryPolicy::new(u32::MAX).fault_base(base).throttling_base(base).max_backoff(Duration::MAX);

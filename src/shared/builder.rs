@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::limit::{Limit, MAX_LIMITS};
+use crate::limiter::{Limit, MAX_LIMITS};
 
 use super::connection::Server;
 use super::error::{SharedError, SharedErrorKind};

@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::bucket::ExceedsBurst;
 use crate::error::{Error, ErrorKind};
+use crate::limiter::ExceedsBurst;
 
 use super::line::Denied;
 

@@ -47,7 +47,7 @@ pub(super) struct Link {
     epoch: String,
     generation: u64,
     /// Changes of limits that are not in force yet.
-    changes: Vec<(usize, crate::limit::Limit)>,
+    changes: Vec<(usize, crate::limiter::Limit)>,
     /// When the latest call that was answered was made, and its number.
     heard_at: Option<Instant>,
     heard: u64,

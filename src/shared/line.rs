@@ -23,10 +23,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use crate::bucket::ExceedsBurst;
 use crate::cancel::{CancelToken, Interrupt};
-use crate::cost::Cost;
-use crate::limit::Limit;
+use crate::limiter::{Cost, ExceedsBurst, Limit};
 use crate::queue::Queue;
 
 use super::error::{SharedError, SharedErrorKind};

@@ -7,9 +7,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::cancel::CancelToken;
-use crate::cost::Cost;
-use crate::limit::Limit;
-use crate::rate::InvalidLimit;
+use crate::limiter::{Cost, InvalidLimit, Limit};
 
 use super::connection::Server;
 use super::error::{SharedAcquireError, SharedError, SharedErrorKind};

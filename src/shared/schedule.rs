@@ -13,7 +13,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::bucket::later;
+use crate::clock::later;
 
 use super::line::{HOLDERS, Heeds, NEWCOMERS, State};
 use super::script::Taken;

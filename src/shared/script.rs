@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use redis::{Connection, RedisResult, Script, ScriptInvocation, Value};
 
-use crate::cost::Cost;
+use crate::limiter::Cost;
 
 use super::keys::Keys;
 use super::line::Wanted;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use redis::{Connection, RedisResult, Script};
 
-use crate::limit::Limit;
+use crate::limiter::Limit;
 
 use super::keys::Keys;
 use super::script::Gate;
@@ -155,7 +155,7 @@ impl From<Gate> for HoldUp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rate::Rate;
+    use crate::limiter::Rate;
 
     fn hash(fields: &[(&str, &str)]) -> HashMap<String, String> {
         let of = |(field, value): &(&str, &str)| ((*field).to_owned(), (*value).to_owned());

@@ -22,10 +22,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::bucket::ExceedsBurst;
-use crate::cost::Cost;
-use crate::limit::Limit;
-use crate::rate::Rate;
+use crate::limiter::{Cost, ExceedsBurst, Limit, Rate};
 
 /// Beyond it no number of a bucket may go, so that sums stay exact, too.
 const LARGEST: u128 = 1 << 51;

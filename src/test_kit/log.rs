@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::bucket::{Take, TokenBucket};
 use crate::clock::Clock;
+use crate::limiter::{Take, TokenBucket};
 
 use super::dialect::Standing;
 use super::request::Request;

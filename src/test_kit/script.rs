@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use crate::clock::Clock;
-use crate::rate::Rate;
+use crate::limiter::Rate;
 use crate::virtual_clock::VirtualClock;
 
 use super::answer::Answer;

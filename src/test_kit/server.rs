@@ -22,7 +22,7 @@ use crossbeam_channel::Sender;
 use parking_lot::Mutex;
 use socket2::SockRef;
 
-use crate::bucket::TokenBucket;
+use crate::limiter::TokenBucket;
 
 use super::connection::{Farewell, Service};
 use super::gate::End;

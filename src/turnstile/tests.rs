@@ -1,10 +1,7 @@
 //! Hand-shakes on a clock that stands still until it is moved.
 
 use super::*;
-use crate::cost::Cost;
-use crate::limit::Limit;
-use crate::limits::Limits;
-use crate::rate::Rate;
+use crate::limiter::{Cost, Limit, Limits, Rate};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;

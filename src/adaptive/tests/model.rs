@@ -8,8 +8,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::adaptive::{Adaptive, Ticket, Why};
-use crate::bucket::{Take, TokenBucket};
-use crate::rate::Rate;
+use crate::limiter::{Rate, Take, TokenBucket};
 use crate::retry::Random;
 
 pub(super) const MINUTES: usize = 10;

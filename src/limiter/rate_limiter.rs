@@ -5,14 +5,15 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::bucket::ExceedsBurst;
 use crate::cancel::CancelToken;
 use crate::clock::Clock;
-use crate::cost::Cost;
-use crate::limit::Limit;
-use crate::limits::{Hopeless, Limits};
-use crate::rate::{InvalidLimit, Rate};
 use crate::turnstile::{Denied, Turnstile};
+
+use super::bucket::ExceedsBurst;
+use super::cost::Cost;
+use super::limit::Limit;
+use super::limits::{Hopeless, Limits};
+use super::rate::{InvalidLimit, Rate};
 
 /// A rate limiter that threads wait at.
 ///

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::rate::{InvalidLimit, Rate};
+use super::rate::{InvalidLimit, Rate};
 
 /// The largest number of limits that one limiter keeps at the same time: 8. It is also how many numbers a
 /// [`Cost`](crate::Cost) has, and a cost is copied about.

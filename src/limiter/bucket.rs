@@ -39,7 +39,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::rate::{InvalidLimit, Rate};
+use crate::clock::later;
+
+use super::rate::{InvalidLimit, Rate};
 
 /// A token bucket without a clock, a lock or a thread: it is told the time, and answers.
 ///
@@ -259,17 +261,6 @@ fn convert(credit: i128, old: u64, new: u64) -> i128 {
     let whole = credit.div_euclid(old.into()).saturating_mul(new.into());
     let rest = credit.rem_euclid(old.into()).unsigned_abs() * u128::from(new) / u128::from(old);
     whole.saturating_add_unsigned(rest)
-}
-
-/// `start` and so many nanoseconds; where the platform cannot name that instant, the furthest it can.
-pub(crate) fn later(start: Instant, nanos: u64) -> Instant {
-    let mut nanos = nanos;
-    loop {
-        match start.checked_add(Duration::from_nanos(nanos)) {
-            Some(instant) => return instant,
-            None => nanos /= 2,
-        }
-    }
 }
 
 impl std::fmt::Display for ExceedsBurst {

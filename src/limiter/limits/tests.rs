@@ -1,7 +1,7 @@
 //! Several limits by examples, and by properties on virtual time.
 
 use super::*;
-use crate::bucket::Take;
+use crate::limiter::Take;
 use proptest::prelude::*;
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -32,11 +32,13 @@
 use std::cmp::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::bucket::{ExceedsBurst, TokenBucket, later};
-use crate::cost::Cost;
-use crate::limit::{Limit, MAX_LIMITS};
-use crate::rate::{InvalidLimit, Rate};
+use crate::clock::later;
 use crate::supply::{Due, Supply};
+
+use super::bucket::{ExceedsBurst, TokenBucket};
+use super::cost::Cost;
+use super::limit::{Limit, MAX_LIMITS};
+use super::rate::{InvalidLimit, Rate};
 
 /// See the module's documentation.
 #[derive(Clone, Debug)]

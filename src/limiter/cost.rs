@@ -1,6 +1,6 @@
 //! What one request costs: so many tokens of each limit.
 
-use crate::limit::MAX_LIMITS;
+use super::limit::MAX_LIMITS;
 
 /// How many tokens a request takes of each limit of a [`RateLimiter`](crate::RateLimiter): one of each, unless it is
 /// said otherwise.
