@@ -176,14 +176,12 @@ mod transport;
 
 mod advice;
 mod limiter;
-mod permits;
 mod quota;
 #[cfg(feature = "redis")]
 mod shared;
 
 mod cancel;
 mod clock;
-mod queue;
 mod tether;
 mod turnstile;
 #[cfg(feature = "test-kit")]
@@ -196,7 +194,6 @@ mod events;
 mod exchange;
 mod outcome;
 mod retry;
-mod supply;
 
 // A page of the documentation.
 pub mod talking_to;

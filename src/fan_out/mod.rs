@@ -72,7 +72,7 @@ use crate::cancel::CancelToken;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::outcome::Outcome;
-use crate::permits::{Permit, Permits};
+use crate::turnstile::{Permit, Permits};
 use crate::watchdog::Watchdog;
 
 use caller::Caller;

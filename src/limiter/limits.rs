@@ -33,7 +33,7 @@ use std::cmp::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::clock::later;
-use crate::supply::{Due, Supply};
+use crate::turnstile::{Due, Supply};
 
 use super::bucket::{ExceedsBurst, TokenBucket};
 use super::cost::Cost;

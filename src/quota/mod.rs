@@ -23,7 +23,7 @@ use crate::adaptive::{Adaptive, Change, Ticket, Why};
 use crate::cancel::{CancelToken, Stopped};
 use crate::clock::Clock;
 use crate::limiter::{AcquireError, Cost, RateLimiter};
-use crate::permits::{Permit, Permits};
+use crate::turnstile::{Permit, Permits};
 
 pub(crate) use server::{Answered, Told};
 

@@ -25,7 +25,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::cancel::{CancelToken, Interrupt};
 use crate::limiter::{Cost, ExceedsBurst, Limit};
-use crate::queue::Queue;
+use crate::turnstile::Queue;
 
 use super::error::{SharedError, SharedErrorKind};
 use super::script::Gate;

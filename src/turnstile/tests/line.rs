@@ -2,8 +2,6 @@
 //! next. Against a model that remembers every grant, and knows no credit.
 
 use super::*;
-use crate::queue::Ticket;
-use crate::supply::Forecast;
 use parking_lot::Condvar;
 use proptest::prelude::*;
 

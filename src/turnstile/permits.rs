@@ -9,8 +9,9 @@ use std::time::Instant;
 
 use crate::cancel::{CancelToken, Stopped};
 use crate::clock::Clock;
-use crate::supply::{Due, Supply};
-use crate::turnstile::{Denied, Turnstile};
+
+use super::supply::{Due, Supply};
+use super::{Denied, Turnstile};
 
 /// A number of permits, handed out in the order of arrival. Clones share them.
 #[derive(Clone)]

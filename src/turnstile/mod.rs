@@ -3,6 +3,12 @@
 //! A thread waits for four things at once here: its turn, an instant, its deadline, and a cancel. The rate limiter is
 //! a turnstile over its limits, the in-flight cap one over a count; what they hand out is a [`Supply`], which is pure.
 //!
+//! | file | what it is |
+//! | --- | --- |
+//! | `permits` | how many at a time: a turnstile over a count |
+//! | `queue` | who waits, in the order of arrival |
+//! | `supply` | what is handed out, and what will become of a line |
+//!
 //! One mutex guards the supply and the queue. Each waiter has a condvar of its own, so that a wake-up reaches the one
 //! it is meant for.
 //!
@@ -51,6 +57,10 @@
 //!
 //! Turnstile, then cancel node. [`CancelToken::cancel`] holds no lock when it interrupts.
 
+mod permits;
+mod queue;
+mod supply;
+
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Instant;
 
@@ -58,8 +68,13 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::cancel::{CancelToken, Interrupt};
 use crate::clock::{Clock, LATE};
-use crate::queue::{Queue, Ticket};
-use crate::supply::{Due, Forecast, Supply};
+
+use queue::Ticket;
+use supply::Forecast;
+
+pub(crate) use permits::{Permit, Permits};
+pub(crate) use queue::Queue;
+pub(crate) use supply::{Due, Supply};
 
 /// Why a turnstile handed out nothing. Nothing was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
