@@ -150,8 +150,8 @@
 //! (`request`), an exchange (`transport`, the only place that knows how ureq works), and perhaps another try (`retry`).
 //! With the feature `redis` a permit and a token may come from a quota that many processes share (`shared`).
 //! Whoever observes is shown each [`Exchange`] on the way.
-//! Whatever a worker is blocked in stands on three files: `turnstile` (a line of threads), `tether` (a worker and the
-//! socket it is blocked in) and `cancel` (who stops whom). At the bottom lies what only computes: all but
+//! Whatever a worker is blocked in stands on two folders: `turnstile` (a line of threads) and `cancel` (who stops whom,
+//! and how a worker comes back from the socket it is blocked in). At the bottom lies what only computes: all but
 //! the line in `limiter`, `retry`, `advice` (what an answer says of the server's limits) and `adaptive` (what a server
 //! allows that does not say).
 //!
@@ -182,11 +182,9 @@ mod shared;
 
 mod cancel;
 mod clock;
-mod tether;
 mod turnstile;
 #[cfg(feature = "test-kit")]
 mod virtual_clock;
-mod watchdog;
 
 mod adaptive;
 mod error;

@@ -68,12 +68,11 @@ use std::thread;
 
 use crossbeam_channel::bounded;
 
-use crate::cancel::CancelToken;
+use crate::cancel::{CancelToken, Watchdog};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::outcome::Outcome;
 use crate::turnstile::{Permit, Permits};
-use crate::watchdog::Watchdog;
 
 use caller::Caller;
 use crew::Crew;

@@ -6,11 +6,9 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
 
-use crate::cancel::CancelToken;
+use crate::cancel::{CancelToken, Tether, Watchdog};
 use crate::error::ErrorKind;
 use crate::outcome::Outcome;
-use crate::tether::Tether;
-use crate::watchdog::Watchdog;
 
 use super::parking::Parking;
 use super::{Call, Message};

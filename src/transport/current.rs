@@ -11,8 +11,8 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::cancel::{Cut, Tether};
 use crate::error::Sent;
-use crate::tether::{Cut, Tether};
 
 use super::idle::Connection;
 use super::proxy::Proxy;

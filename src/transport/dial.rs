@@ -8,8 +8,8 @@ use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use crate::cancel::{Cut, Tether};
 use crate::clock::Clock;
-use crate::tether::{Cut, Tether};
 
 use super::failure::NotConnected;
 

@@ -18,8 +18,8 @@ use ureq::http::header::{
 };
 use ureq::http::{HeaderMap, HeaderValue, Method, Request, Response};
 
+use crate::cancel::{Cut, Line};
 use crate::error::Sent;
-use crate::tether::{Cut, Line};
 
 use super::current::{self, Ended, Exchange, Over, Phase};
 use super::failure::{Failure, Head, Limits};

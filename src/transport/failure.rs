@@ -11,8 +11,8 @@ use std::time::Duration;
 use ureq::Error;
 use ureq::http::{HeaderMap, StatusCode};
 
+use crate::cancel::Cut;
 use crate::error::{ErrorKind, Sent};
-use crate::tether::Cut;
 
 use super::MAX_HEAD;
 use super::current::{Phase, Progress};

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use crate::tether::{Line, Tether};
+use crate::cancel::{Line, Tether};
 
 impl Line for Socket {
     fn sever(&self) {

@@ -58,9 +58,8 @@ use ureq::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::unversioned::transport::{Connector, RustlsConnector};
 
+use crate::cancel::{Tether, Watchdog};
 use crate::clock::Clock;
-use crate::tether::Tether;
-use crate::watchdog::Watchdog;
 
 use self::connector::{LendingConnector, NoResolver};
 use self::dial::{DIAL, Dial};

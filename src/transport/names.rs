@@ -25,7 +25,7 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::tether::{Line, Tether};
+use crate::cancel::{Line, Tether};
 
 use super::failure::NotConnected;
 use super::{Lookup, Pinned};
@@ -195,7 +195,7 @@ fn look_up_by_system(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tether::Cut;
+    use crate::cancel::Cut;
     use std::sync::atomic::AtomicUsize;
 
     fn address(last: u8) -> SocketAddr {

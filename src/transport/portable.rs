@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::tether::{Line, Tether};
+use crate::cancel::{Line, Tether};
 
 #[derive(Default)]
 struct Waiting {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 use ureq::{Error, Timeout};
 
-use crate::tether::{Line, Tether};
+use crate::cancel::{Line, Tether};
 
 use super::buffers::GrowingBuffers;
 use super::current::{self, Over, Phase};

@@ -9,8 +9,8 @@ use super::dial::DIAL_BY_HELPER;
 use super::server::{Full, Peer, Server};
 use super::*;
 use crate::ErrorKind;
+use crate::cancel::Cut;
 use crate::error::Sent;
-use crate::tether::Cut;
 
 type Awaited = bool;
 

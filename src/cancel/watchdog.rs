@@ -25,7 +25,8 @@ use std::time::Instant;
 use parking_lot::{Condvar, Mutex};
 
 use crate::clock::Clock;
-use crate::tether::Tether;
+
+use super::tether::Tether;
 
 /// The deadlines of one call's requests, and the thread's side of them: [`Watchdog::run`].
 #[derive(Default)]
@@ -110,8 +111,8 @@ impl Drop for Watched<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tether::Cut;
     use super::*;
-    use crate::tether::Cut;
     use std::thread;
     use std::time::Duration;
 

@@ -41,7 +41,7 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
-use crate::cancel::Interrupt;
+use super::token::Interrupt;
 
 /// Something a worker blocks in and that can be severed from outside, for good.
 pub(crate) trait Line: Send + Sync {
@@ -88,7 +88,7 @@ impl Tether {
     }
 
     /// A request begins, on a line that is there already or on none yet: forgets how the last one ended, unless that
-    /// was for good. Whoever sets a deadline tells the [watchdog](crate::watchdog).
+    /// was for good. Whoever sets a deadline tells the [watchdog](super::Watchdog).
     pub(crate) fn begin(
         &self,
         line: Option<Arc<dyn Line>>,
@@ -147,7 +147,7 @@ impl Tether {
         cut(&mut self.state.lock(), why);
     }
 
-    /// Sets when the request is to be cut, or that it is not. The [watchdog](crate::watchdog) must hear of an earlier
+    /// Sets when the request is to be cut, or that it is not. The [watchdog](super::Watchdog) must hear of an earlier
     /// deadline; a later one may be set without it.
     pub(crate) fn set_deadline(&self, deadline: Option<(Instant, Cut)>) {
         self.state.lock().deadline = deadline;
