@@ -151,9 +151,9 @@
 //! With the feature `redis` a permit and a token may come from a quota that many processes share (`shared`).
 //! Whoever observes is shown each [`Exchange`] on the way.
 //! Whatever a worker is blocked in stands on two folders: `turnstile` (a line of threads) and `cancel` (who stops whom,
-//! and how a worker comes back from the socket it is blocked in). At the bottom lies what only computes: all but
-//! the line in `limiter`, `retry`, `advice` (what an answer says of the server's limits) and `adaptive` (what a server
-//! allows that does not say).
+//! and how a worker comes back from the socket it is blocked in). What only computes is told the time: `retry`, in
+//! `limiter` all but the line, and in `quota` what an answer says of the server's limits (`advice`) and what a server
+//! allows that does not say (`adaptive`).
 //!
 //! # Platforms and versions
 //!
@@ -163,18 +163,18 @@
 
 #![forbid(unsafe_code)]
 
-// From the top: the face; the engine and what a worker does; HTTP; the quota; what blocks, and what ends that; the
-// ground.
+// From the top: the face; the engine, and what a worker does; HTTP; the quota; what blocks, and what ends that; what
+// is told.
 mod builder;
 mod client;
 
 mod fan_out;
 mod fetch;
+mod retry;
 
 mod request;
 mod transport;
 
-mod advice;
 mod limiter;
 mod quota;
 #[cfg(feature = "redis")]
@@ -183,15 +183,11 @@ mod shared;
 mod cancel;
 mod clock;
 mod turnstile;
-#[cfg(feature = "test-kit")]
-mod virtual_clock;
 
-mod adaptive;
 mod error;
 mod events;
 mod exchange;
 mod outcome;
-mod retry;
 
 // A page of the documentation.
 pub mod talking_to;
@@ -202,6 +198,8 @@ pub mod test_kit;
 pub use builder::{Builder, MAX_IN_FLIGHT};
 pub use cancel::{CancelToken, Stopped};
 pub use client::FanOutClient;
+#[cfg(feature = "test-kit")]
+pub use clock::VirtualClock;
 pub use error::{BuildError, Error, ErrorKind, GaveUp, Sent};
 pub use exchange::{Exchange, Pause, Phases, Then};
 pub use limiter::{
@@ -216,8 +214,6 @@ pub use shared::{
     SharedQuotaBuilder, SharedState, SharedStatus,
 };
 pub use transport::MAX_HEAD;
-#[cfg(feature = "test-kit")]
-pub use virtual_clock::VirtualClock;
 
 /// The crate of the channel that [`fetch_each_received`](FanOutClient::fetch_each_received) takes.
 pub use crossbeam_channel;

@@ -6,10 +6,19 @@
 //! both cases, and what is shared comes on top of it; and so the way within one process costs no call that cannot be
 //! seen through.
 //!
+//! | file | what it is |
+//! | --- | --- |
+//! | `server` | what the server tells is done |
+//! | `advice` | what an answer says of the server's limits |
+//! | `adaptive` | what a server allows that does not say |
+//! | `shared` | permits and tokens of a quota that many processes share |
+//!
 //! The order is *permit, then token, then send*. A token that is taken before a wait for a permit is used late, and
 //! several such tokens at once break the bound on the wire. What came back is told ([`Quota::answered`]), and a pause
 //! that the server asks for holds up all that is sent afterwards.
 
+mod adaptive;
+mod advice;
 mod server;
 #[cfg(feature = "redis")]
 mod shared;
@@ -19,11 +28,12 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use crate::adaptive::{Adaptive, Change, Ticket, Why};
 use crate::cancel::{CancelToken, Stopped};
 use crate::clock::Clock;
 use crate::limiter::{AcquireError, Cost, RateLimiter};
 use crate::turnstile::{Permit, Permits};
+
+use adaptive::{Adaptive, Change, Ticket, Why};
 
 pub(crate) use server::{Answered, Told};
 

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use ureq::http::{HeaderMap, StatusCode};
 
-use crate::adaptive::Why;
-use crate::advice::{self, Advice, Answer, Pause, Throttled};
 use crate::events::{Event, emit};
 
+use super::adaptive::Why;
+use super::advice::{self, Advice, Answer, Pause, Throttled};
 use super::{Quota, Token};
 
 /// Until when the server asks for no more requests, and in which words.

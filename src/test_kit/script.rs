@@ -3,9 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, VirtualClock};
 use crate::limiter::Rate;
-use crate::virtual_clock::VirtualClock;
 
 use super::answer::Answer;
 use super::dialect::Dialect;

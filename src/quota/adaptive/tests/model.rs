@@ -7,8 +7,8 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::{Duration, Instant};
 
-use crate::adaptive::{Adaptive, Ticket, Why};
 use crate::limiter::{Rate, Take, TokenBucket};
+use crate::quota::adaptive::{Adaptive, Ticket, Why};
 use crate::retry::Random;
 
 pub(super) const MINUTES: usize = 10;

@@ -4,13 +4,18 @@
 //! end at the very nanosecond, without waiting for it. The deadline of a [`CancelToken`](crate::CancelToken) is an
 //! instant of the system's clock, and what is only measured is measured by that.
 
+#[cfg(feature = "test-kit")]
+mod virtual_clock;
+
 use std::hint;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, MutexGuard};
 
 #[cfg(feature = "test-kit")]
-pub(crate) use crate::virtual_clock::Busy;
+pub(crate) use virtual_clock::Busy;
+#[cfg(feature = "test-kit")]
+pub use virtual_clock::VirtualClock;
 
 /// On the system's clock it makes no difference.
 #[cfg(not(feature = "test-kit"))]
@@ -34,7 +39,7 @@ pub(crate) enum Clock {
     Manual(std::sync::Arc<parking_lot::Mutex<Instant>>),
     /// Jumps to the next instant for which anybody waits.
     #[cfg(feature = "test-kit")]
-    Virtual(crate::virtual_clock::VirtualClock),
+    Virtual(VirtualClock),
 }
 
 impl Clock {
