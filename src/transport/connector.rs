@@ -35,10 +35,11 @@ use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTi
 
 use crate::error::Sent;
 
-use super::current::{self, Over, Phase};
+use super::current::{self, Over};
 use super::failure::Broken;
 use super::forward::transmit_first;
 use super::idle::Connection;
+use super::progress::Phase;
 use super::target::Target;
 
 /// Hands ureq the connection that the exchange has taken, or has `chain` open one.

@@ -12,18 +12,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::cancel::{Cut, Tether};
-use crate::error::Sent;
 
 use super::idle::Connection;
+use super::progress::{Phase, Progress};
 use super::proxy::Proxy;
 use super::stopwatch::Stopwatch;
 
 thread_local! {
-    static CURRENT: RefCell<Option<Exchange>> = const { RefCell::new(None) };
+    static CURRENT: RefCell<Option<Current>> = const { RefCell::new(None) };
 }
 
 /// The exchange that is under way on this thread.
-pub(super) struct Exchange {
+pub(super) struct Current {
     pub(super) tether: Arc<Tether>,
     /// The proxy on the way.
     pub(super) proxy: Option<Arc<Proxy>>,
@@ -46,38 +46,6 @@ pub(super) struct Exchange {
     pub(super) let_go: bool,
 }
 
-/// How far an exchange has come.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Progress {
-    pub(super) phase: Phase,
-    /// Whether the connection was one that had been used before.
-    pub(super) reused: bool,
-    pub(super) sent: Sent,
-    /// Whether a byte of the answer has come.
-    pub(super) answered: bool,
-    /// Whether the peer has closed its side.
-    pub(super) ended: bool,
-}
-
-impl Default for Progress {
-    fn default() -> Progress {
-        Progress { phase: Phase::LookingUp, reused: false, sent: Sent::Never, answered: false, ended: false }
-    }
-}
-
-/// What the worker is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    LookingUp,
-    Connecting,
-    /// Waiting for a proxy to open a tunnel.
-    Tunnelling,
-    ShakingHands,
-    Sending,
-    Waiting,
-    Reading,
-}
-
 /// There is no exchange under way on this thread, or it has been cut.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Over {
@@ -85,18 +53,18 @@ pub(super) enum Over {
     Cut,
 }
 
-impl Exchange {
+impl Current {
     pub(super) fn new(
         tether: Arc<Tether>,
         proxy: Option<Arc<Proxy>>,
         ready: Option<Connection>,
         connect_by: Option<Instant>,
         deadline: Option<(Instant, Cut)>,
-    ) -> Exchange {
+    ) -> Current {
         let reused = ready.is_some();
         let phase = if reused { Phase::Sending } else { Phase::LookingUp };
         let progress = Progress { phase, reused, ..Progress::default() };
-        Exchange {
+        Current {
             tether,
             proxy,
             ready,
@@ -121,13 +89,13 @@ impl Exchange {
 }
 
 /// Makes `exchange` the one of this thread.
-pub(super) fn enter(exchange: Exchange) -> Guard {
+pub(super) fn enter(exchange: Current) -> Guard {
     CURRENT.with(|current| current.replace(Some(exchange)));
     Guard(())
 }
 
 /// Looks at the exchange of this thread. `look` drops no connection: that would look in turn.
-pub(super) fn with<R>(look: impl FnOnce(&mut Exchange) -> R) -> Result<R, ureq::Error> {
+pub(super) fn with<R>(look: impl FnOnce(&mut Current) -> R) -> Result<R, ureq::Error> {
     let looked = CURRENT.try_with(|current| match current.try_borrow_mut() {
         Ok(mut current) => current.as_mut().map(look),
         Err(_) => None,
@@ -157,7 +125,7 @@ impl Guard {
 }
 
 fn leave() -> Option<Ended> {
-    let Exchange { tether, progress, kept, watch, .. } = CURRENT.try_with(RefCell::take).ok()??;
+    let Current { tether, progress, kept, watch, .. } = CURRENT.try_with(RefCell::take).ok()??;
     Some(Ended { progress, cut: tether.end().err(), kept, watch })
 }
 

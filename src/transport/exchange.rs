@@ -21,8 +21,9 @@ use ureq::http::{HeaderMap, HeaderValue, Method, Request, Response};
 use crate::cancel::{Cut, Line};
 use crate::error::Sent;
 
-use super::current::{self, Ended, Exchange, Over, Phase};
+use super::current::{self, Current, Ended, Over};
 use super::failure::{Failure, Head, Limits};
+use super::progress::Phase;
 use super::proxy::{Proxy, Route};
 use super::stopwatch::Stopwatch;
 use super::target::Target;
@@ -55,7 +56,7 @@ impl HttpClient {
             None => earlier(deadline, connect_by.map(|at| (at, Cut::ConnectTimedOut))),
         };
 
-        let mut exchange = Exchange::new(on.tether.clone(), proxy.cloned(), ready, connect_by, deadline);
+        let mut exchange = Current::new(on.tether.clone(), proxy.cloned(), ready, connect_by, deadline);
         exchange.watch = on.measured.map(|_| Stopwatch::start(exchange.progress.phase, start));
         let guard = current::enter(exchange);
         let received = match on.tether.begin(line, first) {

@@ -15,7 +15,7 @@ use crate::cancel::Cut;
 use crate::error::{ErrorKind, Sent};
 
 use super::MAX_HEAD;
-use super::current::{Phase, Progress};
+use super::progress::{Phase, Progress};
 use super::proxy::Route;
 
 /// Why there is no reply.

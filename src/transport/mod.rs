@@ -11,6 +11,7 @@
 //! | `exchange` | runs one request: deadlines, the connection, ureq, the body |
 //! | `failure` | says what went wrong: kind, text, source |
 //! | `current` | what the exchange and the transport beneath ureq tell each other |
+//! | `progress` | how far an exchange has come |
 //! | `stopwatch` | how long an exchange is at what, for those who want to know |
 //! | `connector` | the outermost transport: looks for a cut after each read and write, keeps what may be used again |
 //! | `idle` | connections that wait for their next request |
@@ -37,6 +38,7 @@ mod names;
 mod no_proxy;
 #[cfg(any(test, not(target_os = "linux")))]
 mod portable;
+mod progress;
 mod proxy;
 mod socket;
 mod stopwatch;

@@ -14,10 +14,11 @@ use ureq::{Error, Timeout};
 use crate::cancel::{Line, Tether};
 
 use super::buffers::GrowingBuffers;
-use super::current::{self, Over, Phase};
+use super::current::{self, Over};
 use super::dial::{self, Dial};
 use super::failure::NotConnected;
 use super::names::Names;
+use super::progress::Phase;
 use super::target::Target;
 
 /// Severing a socket shuts it down, both ways: whoever reads or writes comes back, and nobody can any more.
@@ -88,7 +89,7 @@ impl SocketConnector {
 
 /// The connect is done, and the tunnel if there is to be one: from here on the deadline is the whole exchange's. It is
 /// a later one, so the watchdog, which will look at the earlier, need not be told (`watchdog`, invariant 1).
-pub(super) fn postpone(exchange: &current::Exchange) {
+pub(super) fn postpone(exchange: &current::Current) {
     exchange.tether.set_deadline(exchange.deadline);
 }
 

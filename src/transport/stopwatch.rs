@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::exchange::Phases;
 
-use super::current::{Phase, Progress};
+use super::progress::{Phase, Progress};
 
 /// What was measured of an exchange, for whoever asked for it by [`Wire::measured`](super::Wire::measured).
 #[derive(Clone, Copy, Debug, Default)]

@@ -15,9 +15,10 @@ use ureq::http::StatusCode;
 use ureq::unversioned::transport::{ConnectionDetails, Connector, NextTimeout, Transport};
 
 use super::MAX_HEAD;
-use super::current::{self, Phase};
+use super::current;
 use super::failure::NotConnected;
 use super::forward::transmit;
+use super::progress::Phase;
 use super::proxy::Proxy;
 use super::socket::{Socket, postpone};
 use super::target::Target;
