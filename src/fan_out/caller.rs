@@ -8,8 +8,11 @@ use crate::cancel::Stopped;
 use crate::error::{Error, ErrorKind};
 use crate::outcome::Outcome;
 
-use super::source::Pull;
-use super::{Call, Crew, Fellows, Message, Source, Work};
+use super::call::{Call, Message};
+use super::crew::Crew;
+use super::plan::Fellows;
+use super::source::{Pull, Source};
+use super::work::Work;
 
 /// Feeds the workers and hands their outcomes to the closure.
 pub(super) struct Caller<'a, I, E, F> {

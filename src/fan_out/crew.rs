@@ -9,9 +9,11 @@ use crossbeam_channel::{Receiver, Sender};
 use crate::error::{Error, ErrorKind};
 use crate::events::{Event, emit};
 
+use super::call::{Call, Message};
 use super::parking::Parking;
+use super::plan::{Plan, Spawner};
+use super::work::{Job, Work};
 use super::worker::Desk;
-use super::{Call, Job, Message, Plan, Work};
 
 /// The workers there are, and what it takes to start one more.
 pub(super) struct Crew<'scope, 'env, I, W: Work<I>> {
@@ -24,16 +26,6 @@ pub(super) struct Crew<'scope, 'env, I, W: Work<I>> {
     spawner: Spawner,
     workers: usize,
     wanted: usize,
-}
-
-/// Asked before each thread is started: a seam for tests, which refuse as the operating system might.
-#[derive(Clone, Copy)]
-pub(crate) struct Spawner(pub(crate) fn(&str) -> io::Result<()>);
-
-impl Default for Spawner {
-    fn default() -> Spawner {
-        Spawner(|_| Ok(()))
-    }
 }
 
 impl<'scope, 'env, I, W> Crew<'scope, 'env, I, W>

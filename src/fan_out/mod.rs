@@ -8,13 +8,21 @@
 //!  next()                    each with a tether; one watchdog for all      closure
 //! ```
 //!
+//! | file | what it is |
+//! | --- | --- |
+//! | `plan`, `source`, `work` | what it is given: how to run, the ids, and what is done with one |
+//! | `caller` | the caller's thread: feeds and delivers |
+//! | `crew`, `worker` | the threads of a call, and what one of them does |
+//! | `parking` | ids that wait to be tried again |
+//! | `call`, `verdict` | what all threads of a call share, and why it ends early |
+//!
 //! # One place to wait
 //!
 //! The caller's thread feeds and collects, and blocks in one place: for a message (and, if the ids come from a
 //! channel, for an id, in the same `select`). It needs no other, because whatever should wake it sends one:
 //!
 //! * an outcome is a message;
-//! * a worker that lets an id wait for another try sends [`Message::Look`], as it has made room for one more;
+//! * a worker that lets an id wait for another try sends `Message::Look`, as it has made room for one more;
 //! * a worker that leaves, for whatever reason, sends `Look` as the last thing it does;
 //! * a cancel from outside, or a deadline, makes every worker that is at work leave, and a cancel also those who wait
 //!   for something to come due (which is never after the deadline). While the caller sleeps because there is no room
@@ -22,7 +30,7 @@
 //!   channel may all be idle; so that wait is woken by a cancel itself ([`FromChannel`]).
 //!
 //! `Look` is sent without blocking. If the channel is full it is dropped, and not missed: a full channel means that the
-//! caller is not asleep, and it looks at the [`Verdict`] after it has emptied the channel and before it sleeps. The
+//! caller is not asleep, and it looks at the `Verdict` after it has emptied the channel and before it sleeps. The
 //! worker records *before* it sends. So the caller finds the record or the message.
 //!
 //! # Two phases
@@ -50,81 +58,44 @@
 //! # Memory
 //!
 //! At most [`look_ahead`] ids (or one for each worker, if that is more) and [`look_ahead`] outcomes wait, whatever the
-//! number of ids. Bodies of more than a few KiB
-//! are bounded by their bytes as well: [`ROOM`] for all that wait together, so a slow closure holds up the workers,
-//! each with one body in its hands, instead of filling the memory.
+//! number of ids. Bodies of more than a few KiB are bounded by their bytes as well: `ROOM` for all that
+//! wait together, so a slow closure holds up the workers, each with one body in its hands, instead of filling the
+//! memory.
 
+mod plan;
+mod source;
+mod work;
+
+mod call;
 mod caller;
 mod crew;
 mod parking;
-mod source;
 mod verdict;
 mod worker;
 
 use std::fmt::Display;
-use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::thread;
 
 use crossbeam_channel::bounded;
 
-use crate::cancel::{CancelToken, Watchdog};
-use crate::clock::Clock;
 use crate::error::Error;
 use crate::outcome::Outcome;
-use crate::turnstile::{Permit, Permits};
 
+use call::Call;
 use caller::Caller;
 use crew::Crew;
 use parking::Parking;
-use verdict::Verdict;
 
-pub(crate) use crew::Spawner;
+#[cfg(feature = "redis")]
+pub(crate) use plan::Fellows;
+pub(crate) use plan::{Plan, Spawner};
 pub(crate) use source::{FromChannel, FromIterator, Source};
-pub(crate) use worker::{Job, Step, Work, Worker};
-
-/// How many bytes of bodies may wait for the closure, all together: 4 MiB. A larger body waits alone.
-pub(crate) const ROOM: u32 = 4 * 1024 * 1024;
+pub(crate) use work::{Job, Step, Work, Worker};
 
 /// How many ids are pulled ahead of the workers, and how many outcomes may wait: eight for each worker, at most 64.
 /// With fewer, each hand-over is a switch of threads.
 fn look_ahead(workers: usize) -> usize {
     workers.saturating_mul(8).clamp(1, 64)
-}
-
-/// How a call is to be run.
-pub(crate) struct Plan<'a> {
-    /// The token that the user gave.
-    pub(crate) cancel: &'a CancelToken,
-    pub(crate) workers: usize,
-    pub(crate) keep_going: bool,
-    /// Whether the work may ask for an id to come again.
-    pub(crate) retries: bool,
-    /// By which it comes again.
-    pub(crate) clock: Clock,
-    /// Who does another part of the same job elsewhere, if there is somebody.
-    pub(crate) fellows: Option<&'a dyn Fellows>,
-    /// Where the ids that wait for that are counted, those of all calls on the client together.
-    pub(crate) parked: Arc<AtomicUsize>,
-    pub(crate) spawner: Spawner,
-}
-
-/// Those who do other parts of the same job, elsewhere: the first failure of any ends all.
-pub(crate) trait Fellows: Sync {
-    /// This part has failed. Must not block.
-    fn tell(&self, error: &Error);
-
-    /// Why this part was cancelled, if it was because another one has failed.
-    fn failure(&self) -> Option<Error>;
-}
-
-/// What a worker tells the caller's thread.
-#[expect(clippy::large_enum_variant, reason = "nearly all of them are outcomes")]
-enum Message<I> {
-    /// An outcome, and the room that its body takes up until the closure has returned.
-    Outcome(Outcome<I>, Option<Permit>),
-    /// Something has changed: look at the verdict and the flag.
-    Look,
 }
 
 /// Runs `work` over all ids of `source`, and hands the outcomes to `each`. Returns how many it handed over, and how
@@ -153,38 +124,6 @@ where
     });
     call.verdict.resume_panic();
     ended
-}
-
-/// What the threads of one call share.
-struct Call<'a> {
-    /// Ends the call: a child of the user's token.
-    cancel: CancelToken,
-    /// Ends only the waiting for room, when nobody delivers any more.
-    collecting: CancelToken,
-    watchdog: Watchdog,
-    verdict: Verdict,
-    room: Permits,
-    keep_going: bool,
-    fellows: Option<&'a dyn Fellows>,
-}
-
-impl<'a> Call<'a> {
-    fn of(plan: &Plan<'a>) -> Call<'a> {
-        Call {
-            cancel: plan.cancel.child(),
-            collecting: CancelToken::new(),
-            watchdog: Watchdog::default(),
-            verdict: Verdict::default(),
-            room: Permits::new(ROOM),
-            keep_going: plan.keep_going,
-            fellows: plan.fellows,
-        }
-    }
-
-    /// Whether no more ids are to be begun.
-    fn is_ending(&self) -> bool {
-        self.cancel.check_flag().is_err() || self.verdict.is_in()
-    }
 }
 
 /// Ends everything that could keep a thread of the call alive. After a good run, that is the watchdog.

@@ -25,7 +25,7 @@
 //! behind costs a further look, and is not sent on if there are too many by then.
 //!
 //! The caller sleeps while there is no room for another id. An id that is parked has made room, and no outcome tells
-//! the caller so; hence the worker does ([`Message::Look`](super::Message)).
+//! the caller so; hence the worker does ([`Message::Look`](super::call::Message)).
 
 use std::cmp::Ordering as Order;
 use std::collections::BinaryHeap;
@@ -39,7 +39,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::cancel::{CancelToken, Interrupt, Registration};
 use crate::clock::Clock;
 
-use super::worker::Job;
+use super::work::Job;
 
 /// How many ids for each worker may be parked.
 const PARKED_EACH: usize = 4;

@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, bounded};
 
 use crate::cancel::{CancelToken, Interrupt, Registration};
 
-use super::Message;
+use super::call::Message;
 
 /// Ids, one at a time, when there is room for one.
 pub(crate) trait Source<I> {

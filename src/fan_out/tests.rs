@@ -1,14 +1,17 @@
 //! The engine with work that is no HTTP: hand-shakes over channels, and no socket.
 
+use super::call::ROOM;
 use super::*;
-use crate::cancel::Stopped;
+use crate::cancel::{CancelToken, Stopped};
+use crate::clock::Clock;
 use crate::error::ErrorKind;
 use crate::outcome::{Response, Times};
+use crate::turnstile::Permits;
 use std::collections::HashSet;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, mpsc};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 use ureq::http::{HeaderMap, StatusCode};
 
