@@ -10,7 +10,7 @@ use crate::error::BuildError;
 #[cfg(feature = "redis")]
 use crate::limiter::Rate;
 use crate::limiter::{InvalidLimit, Limit, RateLimiter};
-use crate::quota::{Quota, Settings};
+use crate::quota::{Quota, QuotaSettings};
 use crate::request::{MAX_REQUEST_LINE, RequestSource, RequestTemplate, Template, Text, check_header};
 use crate::transport::{HttpClient, HttpSettings, Pinned};
 
@@ -18,7 +18,7 @@ use super::{Builder, DEFAULT_RATE, MAX_IN_FLIGHT, Requests};
 
 impl Builder {
     pub(super) fn quota(&self) -> Result<Quota, BuildError> {
-        let settings = Settings {
+        let settings = QuotaSettings {
             max_in_flight: self.checked_in_flight()?,
             cost: self.cost.clone(),
             obey_server: self.obey_server,

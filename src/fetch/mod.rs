@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, GaveUp};
 use crate::exchange::{Exchange, Then};
 use crate::fan_out::{Job, Step, Work, Worker};
 use crate::outcome::Outcome;
-use crate::quota::{Answered, Quota, Told};
+use crate::quota::{Answered, Quota, RequestedPause};
 use crate::request::{Prepared, RequestSource};
 use crate::retry::{self, Decision, Failed, Random, RetryBudget, RetryPolicy, RunBudget, is_repeatable};
 use crate::transport::HttpClient;
@@ -149,8 +149,9 @@ impl<'a> Run<'a> {
         };
         let failed = Failed { throttled: answered.throttled, ..Failed::of(&error, repeatable) };
         let allow = |due| {
-            let is_too_long =
-                |told: &Told| told.until.saturating_duration_since(now) > self.fetcher.quota.max_wait();
+            let is_too_long = |told: &RequestedPause| {
+                told.until.saturating_duration_since(now) > self.fetcher.quota.max_wait()
+            };
             if answered.told.as_ref().is_some_and(is_too_long) {
                 Err(GaveUp::LongPause)
             } else if worker.cancel.deadline().is_some_and(|deadline| deadline < due) {

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::error::{Error, Sent};
 use crate::exchange::{Exchange, Pause, Phases, Then};
-use crate::quota::{InFlight, Token, Told};
+use crate::quota::{InFlight, RequestedPause, Token};
 use crate::transport::{Failure, Measured, Reply};
 
 use super::Observer;
@@ -16,7 +16,7 @@ pub(super) struct Observed {
     /// But for what it refers to, and what comes then: these are filled in when it is shown.
     exchange: Exchange<'static>,
     pub(super) measured: Cell<Measured>,
-    pause: Option<Told>,
+    pause: Option<RequestedPause>,
 }
 
 /// Where a request stands among all others.
@@ -60,7 +60,7 @@ impl Observed {
     }
 
     /// It has ended.
-    pub(super) fn ended(&mut self, result: &Result<Reply, Failure>, pause: Option<Told>) {
+    pub(super) fn ended(&mut self, result: &Result<Reply, Failure>, pause: Option<RequestedPause>) {
         let Measured { phases, is_kept_alive } = self.measured.get();
         (self.exchange.phases, self.exchange.is_kept_alive) = (phases, is_kept_alive);
         match result {

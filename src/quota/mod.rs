@@ -35,7 +35,7 @@ use crate::turnstile::{Permit, Permits};
 
 use adaptive::{Adaptive, Change, Ticket, Why};
 
-pub(crate) use server::{Answered, Told};
+pub(crate) use server::{Answered, RequestedPause};
 
 /// What a request costs, by the text of its id.
 pub(crate) type MakeCost = dyn Fn(&str) -> Cost + Send + Sync;
@@ -44,14 +44,14 @@ pub(crate) type MakeCost = dyn Fn(&str) -> Cost + Send + Sync;
 pub(crate) struct Quota {
     limiter: RateLimiter,
     permits: Permits,
-    settings: Settings,
+    settings: QuotaSettings,
     adaptive: Option<Mutex<Adaptive>>,
     /// The pause in force, if the server asked for it, and in which words.
-    told: Mutex<Option<Told>>,
+    told: Mutex<Option<RequestedPause>>,
 }
 
 /// How a quota is kept.
-pub(crate) struct Settings {
+pub(crate) struct QuotaSettings {
     pub(crate) max_in_flight: u32,
     /// None: one of each.
     pub(crate) cost: Option<Arc<MakeCost>>,
@@ -108,14 +108,14 @@ pub(crate) enum Denied {
     /// The id costs more than can ever be had at once.
     ExceedsBurst(crate::limiter::ExceedsBurst),
     /// The server has asked for a pause that is longer than is waited for.
-    LongPause(Told),
+    LongPause(RequestedPause),
     /// The shared quota cannot be had.
     #[cfg(feature = "redis")]
     Shared(crate::shared::SharedError),
 }
 
 impl Quota {
-    pub(crate) fn new(limiter: RateLimiter, settings: Settings) -> Quota {
+    pub(crate) fn new(limiter: RateLimiter, settings: QuotaSettings) -> Quota {
         limiter.set_max_pause(settings.max_wait);
         let adaptive =
             settings.adaptive.then(|| Mutex::new(Adaptive::new(limiter.rate(), settings.max_in_flight)));
@@ -235,7 +235,7 @@ mod tests {
 
     fn adaptive(rate: Rate, clock: &Clock) -> Quota {
         let limiter = RateLimiter::with_clock(&[Limit::new(rate, 1)], clock.clone()).unwrap();
-        let settings = Settings {
+        let settings = QuotaSettings {
             max_in_flight: 1,
             cost: None,
             obey_server: true,

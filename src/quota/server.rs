@@ -17,7 +17,7 @@ use super::{Quota, Token};
 
 /// Until when the server asks for no more requests, and in which words.
 #[derive(Clone, Debug)]
-pub(crate) struct Told {
+pub(crate) struct RequestedPause {
     pub(crate) until: Instant,
     words: String,
 }
@@ -28,9 +28,9 @@ pub(crate) struct Answered {
     /// It is a refusal because of a limit: to try again is throttling, and no fault.
     pub(crate) throttled: bool,
     /// Not before then.
-    pub(crate) told: Option<Told>,
+    pub(crate) told: Option<RequestedPause>,
     /// The client's pause, if it has begun one or extended it.
-    pub(crate) pause: Option<Told>,
+    pub(crate) pause: Option<RequestedPause>,
 }
 
 impl Quota {
@@ -70,11 +70,11 @@ impl Quota {
         if advice.pause.is_some() || soon(0).is_some() {
             let latest = |in_line| {
                 let pauses = advice.pause.clone().into_iter().chain(soon(in_line));
-                pauses.max_by_key(|pause| pause.until).as_ref().map(Told::of)
+                pauses.max_by_key(|pause| pause.until).as_ref().map(RequestedPause::of)
             };
             pause = self.pause(id, status, latest, came_at);
         }
-        Answered { throttled, told: advice.pause.as_ref().map(Told::of), pause }
+        Answered { throttled, told: advice.pause.as_ref().map(RequestedPause::of), pause }
     }
 
     /// Pauses for as long as `told` says, if there is need, given how many stand in line for a token. Returns what was
@@ -85,9 +85,9 @@ impl Quota {
         &self,
         user_id: &str,
         status: StatusCode,
-        told: impl FnOnce(usize) -> Option<Told>,
+        told: impl FnOnce(usize) -> Option<RequestedPause>,
         now: Instant,
-    ) -> Option<Told> {
+    ) -> Option<RequestedPause> {
         let mut in_force = self.told.lock();
         let mut begun = None;
         self.limiter.pause_if(|in_line| {
@@ -101,7 +101,7 @@ impl Quota {
         drop(in_force);
         #[cfg(feature = "redis")]
         begun.as_ref().inspect(|told| self.pause_the_shared(told));
-        if let Some(Told { until, words }) = &begun {
+        if let Some(RequestedPause { until, words }) = &begun {
             let pause = until.saturating_duration_since(now);
             emit(&Event::Paused { user_id, status: status.as_u16(), pause, told_by: words });
         }
@@ -110,20 +110,20 @@ impl Quota {
 
     /// The words to a pause that was in force; it may have been extended since, or be one that nobody but the user has
     /// asked for.
-    pub(super) fn told_until(&self, until: Instant) -> Told {
+    pub(super) fn told_until(&self, until: Instant) -> RequestedPause {
         let told = self.told.lock().clone().filter(|told| told.until >= until);
-        told.unwrap_or(Told { until, words: "paused by the caller".to_owned() })
+        told.unwrap_or(RequestedPause { until, words: "paused by the caller".to_owned() })
     }
 }
 
-impl Told {
+impl RequestedPause {
     #[cfg(feature = "redis")]
-    pub(super) fn new(until: Instant, words: String) -> Told {
-        Told { until, words }
+    pub(super) fn new(until: Instant, words: String) -> RequestedPause {
+        RequestedPause { until, words }
     }
 
-    fn of(pause: &Pause) -> Told {
-        Told { until: pause.until, words: pause.told_by.to_string() }
+    fn of(pause: &Pause) -> RequestedPause {
+        RequestedPause { until: pause.until, words: pause.told_by.to_string() }
     }
 
     /// `retry-after: 3600`
@@ -140,7 +140,7 @@ impl Told {
 }
 
 /// `retry-after: 3600`
-impl fmt::Display for Told {
+impl fmt::Display for RequestedPause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.words)
     }

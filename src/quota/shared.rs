@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind};
 use crate::fan_out::Fellows;
 use crate::shared::{self, SharedError, SharedQuota, Want};
 
-use super::{Denied, InFlight, Quota, Token, Told};
+use super::{Denied, InFlight, Quota, RequestedPause, Token};
 
 impl Quota {
     pub(super) fn shared_token(
@@ -37,7 +37,7 @@ impl Quota {
     }
 
     /// All processes pause.
-    pub(super) fn pause_the_shared(&self, told: &Told) {
+    pub(super) fn pause_the_shared(&self, told: &RequestedPause) {
         if let Some(shared) = &self.settings.shared {
             shared.pause_until(told.until, told.words());
         }
@@ -50,7 +50,7 @@ impl From<shared::Denied> for Denied {
             shared::Denied::Cancelled => Denied::Stopped(Stopped::Cancelled),
             shared::Denied::DeadlineExceeded => Denied::Stopped(Stopped::DeadlineExceeded),
             shared::Denied::ExceedsBurst(exceeds) => Denied::ExceedsBurst(exceeds),
-            shared::Denied::LongPause(until, words) => Denied::LongPause(Told::new(until, words)),
+            shared::Denied::LongPause(until, words) => Denied::LongPause(RequestedPause::new(until, words)),
             shared::Denied::Failed(error) => Denied::Shared(error),
         }
     }

@@ -8,8 +8,8 @@ use crate::request::IntoBody;
 
 use super::dialect::{Dialect, Standing};
 use super::gate::Gate;
+use super::limit_headers::{Case, LimitHeaders};
 use super::request::Request;
-use super::told::{Case, Told};
 
 /// One answer of a [`Server`](super::Server): status, headers and body, and how they go over the wire, or do not.
 ///
@@ -24,7 +24,7 @@ use super::told::{Case, Told};
 pub struct Answer {
     pub(super) status: u16,
     pub(super) headers: Vec<(String, String)>,
-    pub(super) told: Option<Told>,
+    pub(super) told: Option<LimitHeaders>,
     pub(super) body: Body,
     pub(super) framing: Framing,
     pub(super) closes: bool,
@@ -206,7 +206,7 @@ impl Answer {
     #[must_use]
     pub fn standing(mut self, dialect: Dialect, standing: Standing) -> Answer {
         let case = self.told.map_or(Case::Answered, |told| told.case);
-        self.told = Some(Told { dialect, standing, case });
+        self.told = Some(LimitHeaders { dialect, standing, case });
         self
     }
 

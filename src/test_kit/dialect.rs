@@ -1,12 +1,12 @@
 //! How real servers talk about their quotas: what a refusal looks like, and what stands in each other answer.
 //!
 //! Nothing here is guessed: each status, header and body has been read where the variant says. The headers are in
-//! `told`.
+//! `limit_headers`.
 
 use std::time::Duration;
 
 use super::answer::Answer;
-use super::told::{Case, Told, in_units};
+use super::limit_headers::{Case, LimitHeaders, in_units};
 
 /// A server whose way to speak of its quota is known.
 ///
@@ -109,13 +109,13 @@ impl Dialect {
             Dialect::OpenAi => (429, openai(standing)),
             Dialect::Nginx => (503, NGINX_PAGE.to_owned()),
         };
-        let told = Told { dialect: self, standing, case: Case::Refused };
+        let told = LimitHeaders { dialect: self, standing, case: Case::Refused };
         Answer { told: Some(told), ..Answer::status(status).body(body) }
     }
 
     /// A refusal because too many are under way.
     pub(super) fn too_many_at_once(self, standing: Standing, retry_in: Duration) -> Answer {
-        let told = Some(Told { dialect: self, standing, case: Case::Crowded(retry_in) });
+        let told = Some(LimitHeaders { dialect: self, standing, case: Case::Crowded(retry_in) });
         match self {
             Dialect::GitHub => {
                 let body = github(GITHUB_SECONDARY, "#about-secondary-rate-limits");

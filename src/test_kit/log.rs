@@ -26,7 +26,7 @@ pub(super) struct Log {
 
 struct State {
     quota: Option<TokenBucket>,
-    seen: Seen,
+    figures: Figures,
     requests: Vec<Request>,
     /// Arrived and not answered, and those of them that were let in.
     in_flight: usize,
@@ -35,7 +35,7 @@ struct State {
 
 /// The figures.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct Figures {
     pub(super) requests: usize,
     pub(super) refused: usize,
     pub(super) most_in_flight: usize,
@@ -62,7 +62,8 @@ pub(super) struct InFlight<'a> {
 
 impl Log {
     pub(super) fn new(clock: Clock, quota: Option<TokenBucket>, max_in_flight: usize) -> Log {
-        let state = State { quota, seen: Seen::default(), requests: Vec::new(), in_flight: 0, let_in: 0 };
+        let state =
+            State { quota, figures: Figures::default(), requests: Vec::new(), in_flight: 0, let_in: 0 };
         Log { clock, max_in_flight, state: Mutex::new(state), arrived: Condvar::new() }
     }
 
@@ -75,9 +76,9 @@ impl Log {
         let let_in = matches!(verdict, Verdict::LetIn(_));
         state.let_in += usize::from(let_in);
         state.in_flight += 1;
-        state.seen.most_in_flight = state.seen.most_in_flight.max(state.in_flight);
-        state.seen.requests += 1;
-        state.seen.refused += usize::from(!let_in);
+        state.figures.most_in_flight = state.figures.most_in_flight.max(state.in_flight);
+        state.figures.requests += 1;
+        state.figures.refused += usize::from(!let_in);
         if state.requests.len() < MAX_REMEMBERED {
             state.requests.push(request.clone());
         }
@@ -89,12 +90,12 @@ impl Log {
     /// The number of a new connection; the first is 1.
     pub(super) fn connect(&self) -> usize {
         let mut state = self.state.lock();
-        state.seen.connections += 1;
-        state.seen.connections
+        state.figures.connections += 1;
+        state.figures.connections
     }
 
-    pub(super) fn seen(&self) -> Seen {
-        self.state.lock().seen
+    pub(super) fn figures(&self) -> Figures {
+        self.state.lock().figures
     }
 
     #[cfg(test)]
@@ -115,7 +116,7 @@ impl Log {
     pub(super) fn wait_for(&self, count: usize, timeout: Duration) -> Vec<Request> {
         let end = Instant::now().checked_add(timeout);
         let mut state = self.state.lock();
-        while state.seen.requests < count {
+        while state.figures.requests < count {
             match end {
                 Some(end) if self.arrived.wait_until(&mut state, end).timed_out() => break,
                 Some(_) => {}
@@ -193,8 +194,8 @@ mod tests {
         assert!(
             standing.reset_in <= Duration::from_secs(3_600) && standing.reset_in > Duration::from_secs(3_540)
         );
-        let seen = log.seen();
-        assert_eq!((seen.requests, seen.refused, log.requests().len()), (3, 1, 3));
+        let figures = log.figures();
+        assert_eq!((figures.requests, figures.refused, log.requests().len()), (3, 1, 3));
     }
 
     #[test]
@@ -212,8 +213,8 @@ mod tests {
         let (third, verdict) = log.arrive(&mut request());
         assert!(matches!(verdict, Verdict::LetIn(Some(Standing { remaining: 0, .. }))), "{verdict:?}");
         drop((second, third));
-        let seen = log.seen();
-        assert_eq!((seen.requests, seen.refused, seen.most_in_flight), (3, 1, 2));
+        let figures = log.figures();
+        assert_eq!((figures.requests, figures.refused, figures.most_in_flight), (3, 1, 2));
     }
 
     #[test]

@@ -100,7 +100,7 @@ mod script;
 
 mod answer;
 mod dialect;
-mod told;
+mod limit_headers;
 
 mod connection;
 mod log;

@@ -137,26 +137,26 @@ impl Server {
     /// How many requests there were.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.shared.service.log.seen().requests
+        self.shared.service.log.figures().requests
     }
 
     /// How many of them went beyond the [`quota`](Script::quota) or the cap on what is
     /// [in flight](Script::max_in_flight).
     #[must_use]
     pub fn refused(&self) -> usize {
-        self.shared.service.log.seen().refused
+        self.shared.service.log.figures().refused
     }
 
     /// The most requests that had arrived and not been answered at the same time.
     #[must_use]
     pub fn most_in_flight(&self) -> usize {
-        self.shared.service.log.seen().most_in_flight
+        self.shared.service.log.figures().most_in_flight
     }
 
     /// How many connections were opened.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.shared.service.log.seen().connections
+        self.shared.service.log.figures().connections
     }
 
     /// Waits until at least `count` requests have arrived, but no longer than `timeout`; returns all that have come.
@@ -239,7 +239,7 @@ impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
             .field("address", &self.address)
-            .field("seen", &self.shared.service.log.seen())
+            .field("figures", &self.shared.service.log.figures())
             .finish_non_exhaustive()
     }
 }

@@ -22,7 +22,7 @@ use ureq::http::{HeaderMap, HeaderName};
 
 use super::duration::{self, BILLION};
 use super::moment::Moment;
-use super::{MAX_WINDOWS, Source, Told, Window, told, values};
+use super::{MAX_WINDOWS, Source, Wait, Window, told, values};
 
 /// What is left of a window whose end is not told, but its length, is taken to end when a whole window has passed. For
 /// one that is longer than this, that would be too wild a guess, and no end is known.
@@ -50,14 +50,14 @@ enum Ends {
 }
 
 /// The latest end that comes without a count that could be read.
-pub(super) fn end_without_count(headers: &HeaderMap, moment: &Moment) -> Option<Told> {
+pub(super) fn end_without_count(headers: &HeaderMap, moment: &Moment) -> Option<Wait> {
     let families = headers.keys().filter_map(|name| Family::of(name, "reset"));
     let lonely = families.filter(|family| {
         let behind = family.behind.trim_start_matches("-after").trim_start_matches("time");
         let counts = format!("{}remaining{behind}", family.before);
         !values(headers, &counts).any(|text| count(text).is_some())
     });
-    lonely.flat_map(|family| ends(headers, family.name, moment)).max_by_key(|told| told.wait)
+    lonely.flat_map(|family| ends(headers, family.name, moment)).max_by_key(|told| told.length)
 }
 
 /// The headers that differ in one word only.
@@ -83,9 +83,9 @@ impl<'a> Family<'a> {
     fn windows(&self, headers: &HeaderMap, moment: &Moment, from: Ends) -> Vec<Window> {
         let counts: Vec<u64> = list(headers, self.name).filter_map(count).collect();
         let names = ENDS.iter().filter_map(|word| self.named(word));
-        let told: Vec<Vec<Told>> = names.map(|name| ends(headers, &name, moment)).collect();
-        let latest: Vec<Option<&Told>> =
-            told.iter().map(|told| told.iter().max_by_key(|end| end.wait)).collect();
+        let told: Vec<Vec<Wait>> = names.map(|name| ends(headers, &name, moment)).collect();
+        let latest: Vec<Option<&Wait>> =
+            told.iter().map(|told| told.iter().max_by_key(|end| end.length)).collect();
         let guessed = if from == Ends::Guessed { self.guess(headers) } else { None };
         let limit = self.named("limit").and_then(|name| list(headers, &name).find_map(count));
         let window = |number: usize, remaining: u64| {
@@ -94,18 +94,18 @@ impl<'a> Family<'a> {
                 _ => *latest,
             });
             let end = match from {
-                Ends::Told => of_each.max_by_key(|end| end.wait).cloned()?,
+                Ends::Told => of_each.max_by_key(|end| end.length).cloned()?,
                 Ends::Guessed => guessed.clone()?,
             };
-            let reset_at = moment.after(end.wait);
-            (!end.wait.is_zero()).then_some(Window { remaining, limit, reset_at, told_by: end.by })
+            let reset_at = moment.after(end.length);
+            (!end.length.is_zero()).then_some(Window { remaining, limit, reset_at, told_by: end.by })
         };
         let windows = counts.iter().enumerate().filter_map(|(number, remaining)| window(number, *remaining));
         windows.take(MAX_WINDOWS).collect()
     }
 
     /// The end of a window of which only the length is known.
-    fn guess(&self, headers: &HeaderMap) -> Option<Told> {
+    fn guess(&self, headers: &HeaderMap) -> Option<Wait> {
         let interval = |word: &str, read: fn(&str) -> Option<Duration>| {
             values(headers, self.named(word)?.as_str()).find_map(read)
         };
@@ -116,7 +116,7 @@ impl<'a> Family<'a> {
             .or_else(|| length_in_values(headers, &self.named("limit")?))
             .or_else(|| length_in_name(self.name))?;
         let by = Source::header(self.name, values(headers, self.name.as_str()).next()?);
-        (length <= LONGEST_GUESS).then_some(Told { wait: length, by })
+        (length <= LONGEST_GUESS).then_some(Wait { length, by })
     }
 }
 
@@ -138,7 +138,7 @@ fn length_in_name(name: &HeaderName) -> Option<Duration> {
     })
 }
 
-fn ends(headers: &HeaderMap, name: &HeaderName, moment: &Moment) -> Vec<Told> {
+fn ends(headers: &HeaderMap, name: &HeaderName, moment: &Moment) -> Vec<Wait> {
     told(headers, name, |text| moment.wait_or_epoch(text))
 }
 

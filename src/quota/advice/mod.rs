@@ -185,7 +185,7 @@ fn windows(headers: &HeaderMap, moment: &Moment) -> (Vec<Window>, bool) {
 
 /// The rules 3 and 4.
 fn without_count(answer: &Answer<'_>, moment: &Moment) -> Option<Pause> {
-    let minute = Told { wait: Duration::from_secs(60), by: Source::GitHub };
+    let minute = Wait { length: Duration::from_secs(60), by: Source::GitHub };
     let told = if vendors::is_github_secondary(answer) {
         minute
     } else {
@@ -196,8 +196,8 @@ fn without_count(answer: &Answer<'_>, moment: &Moment) -> Option<Pause> {
 
 /// A wait, and who told it.
 #[derive(Clone, Debug)]
-struct Told {
-    wait: Duration,
+struct Wait {
+    length: Duration,
     by: Source,
 }
 
@@ -228,8 +228,8 @@ fn values<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a st
 
 /// All waits that a header tells, read by `form`. A date may hold a comma, and so a value is a list only if it is
 /// nothing else.
-fn told(headers: &HeaderMap, name: &HeaderName, form: impl Fn(&str) -> Option<Duration>) -> Vec<Told> {
-    let one = |text: &str| form(text).map(|wait| Told { wait, by: Source::header(name, text) });
+fn told(headers: &HeaderMap, name: &HeaderName, form: impl Fn(&str) -> Option<Duration>) -> Vec<Wait> {
+    let one = |text: &str| form(text).map(|length| Wait { length, by: Source::header(name, text) });
     let mut all = Vec::new();
     for value in values(headers, name.as_str()) {
         match one(value) {

@@ -15,7 +15,7 @@
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::duration::BILLION;
-use super::{Answer, Pause, Told, date, duration, values};
+use super::{Answer, Pause, Wait, date, duration, values};
 use crate::clock::later;
 
 const YEAR: u128 = 366 * 24 * 60 * 60;
@@ -41,8 +41,8 @@ impl Moment {
     }
 
     /// A pause of no length is none.
-    pub(super) fn pause(&self, told: &Told) -> Option<Pause> {
-        let until = self.after(told.wait);
+    pub(super) fn pause(&self, told: &Wait) -> Option<Pause> {
+        let until = self.after(told.length);
         (until > self.came_at).then(|| Pause { until, told_by: told.by.clone() })
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ureq::http::{HeaderMap, HeaderName};
 
 use super::moment::Moment;
-use super::{Told, duration, told};
+use super::{Wait, duration, told};
 
 type Form = fn(&Moment, &str) -> Option<Duration>;
 
@@ -29,10 +29,10 @@ const NAMES: [(&str, Form); 9] = [
 ];
 
 /// The longest wait that is asked for. It may be zero: then no pause is needed, and the server said so.
-pub(super) fn read(headers: &HeaderMap, moment: &Moment) -> Option<Told> {
+pub(super) fn read(headers: &HeaderMap, moment: &Moment) -> Option<Wait> {
     let told = NAMES
         .iter()
         .flat_map(|(name, form)| told(headers, &HeaderName::from_static(name), |text| form(moment, text)));
     // Of equals the first, which is the better known.
-    told.reduce(|longest, told| if told.wait > longest.wait { told } else { longest })
+    told.reduce(|longest, told| if told.length > longest.length { told } else { longest })
 }

@@ -13,7 +13,7 @@ type Header = (&'static str, String);
 
 /// What a dialect adds to an answer when it goes out.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Told {
+pub(super) struct LimitHeaders {
     pub(super) dialect: Dialect,
     pub(super) standing: Standing,
     pub(super) case: Case,
@@ -28,7 +28,7 @@ pub(super) enum Case {
     Crowded(Duration),
 }
 
-impl Told {
+impl LimitHeaders {
     /// The headers, for an answer that goes out `now`.
     pub(super) fn headers(&self, now: SystemTime) -> Vec<Header> {
         let mut headers = match self.dialect {
