@@ -1,22 +1,21 @@
 //! One try: permit, token, request, and again for each redirect.
 
-use std::error::Error as StdError;
 use std::time::{Duration, Instant};
 
 use ureq::http::StatusCode;
 
-use crate::cancel::Stopped;
-use crate::error::{Error, ErrorKind, Sent};
+use crate::error::{Error, Sent};
 use crate::events::{Event, emit};
 use crate::exchange::Then;
 use crate::fan_out::Worker;
 use crate::outcome::{Response, Times};
-use crate::quota::{Answered, Denied, InFlight, Token};
-use crate::request::{Prepared, RedirectError, follow, is_redirect};
+use crate::quota::{Answered, InFlight, Token};
+use crate::request::{Prepared, follow, is_redirect};
 use crate::retry::is_repeatable;
 use crate::transport::{Failure, Outgoing, Reply, Wire};
 
 use super::Fetcher;
+use super::failure;
 use super::observed::{Observed, Position};
 
 /// See the module's documentation. `'a` is the client's, `'w` the worker's.
@@ -87,7 +86,10 @@ impl<'a, 'w> Attempt<'a, 'w> {
         let since = self.now();
         match self.fetcher.quota.enter(self.worker.cancel) {
             Ok(mut in_flight) => (self.send(request, &mut in_flight, since), Some(in_flight)),
-            Err(stopped) => (Err(self.stopped(stopped, since, "an in-flight permit")), None),
+            Err(stopped) => {
+                self.waited_since(since);
+                (Err(failure::stopped(stopped, "an in-flight permit")), None)
+            }
         }
     }
 
@@ -105,7 +107,11 @@ impl<'a, 'w> Attempt<'a, 'w> {
         loop {
             let token = match self.fetcher.quota.token(in_flight, self.id, self.worker.cancel) {
                 Ok(token) => token,
-                Err(denied) => return Err(self.denied(denied, since)),
+                Err(denied) => {
+                    self.waited_since(since);
+                    let most = self.fetcher.quota.max_wait();
+                    return Err(failure::denied(denied, self.now(), most));
+                }
             };
             if token.is_late() {
                 self.fetcher.quota.unanswered(token);
@@ -151,44 +157,12 @@ impl<'a, 'w> Attempt<'a, 'w> {
         }
     }
 
-    fn stopped(&mut self, stopped: Stopped, since: Instant, what: &str) -> Error {
+    fn waited_since(&mut self, since: Instant) {
         self.times.waited += self.now().saturating_duration_since(since);
-        match stopped {
-            Stopped::Cancelled => {
-                Error::new(ErrorKind::Cancelled, format!("cancelled while waiting for {what}"))
-            }
-            Stopped::DeadlineExceeded => {
-                let text = format!("the run's deadline comes before {what} for it");
-                Error::new(ErrorKind::DeadlineExceeded, text)
-            }
-        }
     }
 
     fn now(&self) -> Instant {
         self.fetcher.quota.clock().now()
-    }
-
-    fn denied(&mut self, denied: Denied, since: Instant) -> Error {
-        match denied {
-            Denied::Stopped(stopped) => self.stopped(stopped, since, "a token"),
-            Denied::ExceedsBurst(exceeds) => {
-                let text = format!("it costs more than can be had at once: {exceeds}");
-                Error::new(ErrorKind::InvalidId, text)
-            }
-            Denied::LongPause(told) => {
-                let now = self.now();
-                self.times.waited += now.saturating_duration_since(since);
-                let most = self.fetcher.quota.max_wait();
-                let text =
-                    format!("the server asks for {}, and at most {most:?} is waited for", told.in_words(now));
-                Error::new(ErrorKind::LongPause, text)
-            }
-            #[cfg(feature = "redis")]
-            Denied::Shared(error) => {
-                self.times.waited += self.now().saturating_duration_since(since);
-                error.into_error()
-            }
-        }
     }
 
     /// What the answer says of the server's limits, if there was one.
@@ -236,7 +210,7 @@ impl<'a, 'w> Attempt<'a, 'w> {
                 Ok(Next::Done(Response { status, headers, body }))
             }
             Ok(reply) if is_redirect(reply.status) => self.redirect(request, reply, hops),
-            Ok(reply) => Err(status_error(reply, "")),
+            Ok(reply) => Err(failure::status(reply, "")),
             Err(failure)
                 if failure.stale && connection == Connection::Any && is_repeatable(method, headers) =>
             {
@@ -244,22 +218,13 @@ impl<'a, 'w> Attempt<'a, 'w> {
                 self.sent = self.sent.max(failure.sent);
                 Ok(Next::Replay)
             }
-            Err(failure) => Err(error_of(failure)),
+            Err(failure) => Err(failure::exchange(failure)),
         }
     }
 
     fn redirect(&mut self, request: &Prepared<'a>, reply: Reply, hops: &mut u32) -> Result<Next<'a>, Error> {
-        let max = self.fetcher.max_redirects;
-        let refused = |reply: Reply, why: &str| {
-            let text = format!("{} answered {}, {why}", reply.answerer(), reply.status);
-            let error = Error::new(ErrorKind::Redirect, text).sent_as(Sent::Yes);
-            Err(error.answered(Some((reply.status, reply.headers))))
-        };
-        if *hops >= max {
-            return match max {
-                0 => Err(status_error(reply, ", and redirects are not followed")),
-                _ => refused(reply, &format!("which is one redirect more than the {max} that are followed")),
-            };
+        if *hops >= self.fetcher.max_redirects {
+            return Err(failure::too_many_redirects(reply, self.fetcher.max_redirects));
         }
         match follow(request, reply.status, &reply.headers) {
             Ok(next) => {
@@ -269,40 +234,9 @@ impl<'a, 'w> Attempt<'a, 'w> {
                 emit(&Event::RedirectFollowed { user_id: self.id, attempt: self.number, status, hop: *hops });
                 Ok(Next::Hop(next))
             }
-            Err(RedirectError::NoLocation) => refused(reply, "a redirect without a Location"),
-            Err(RedirectError::BadLocation(location, why)) => {
-                refused(reply, &format!("a redirect to {:?}: {why}", shown(&location)))
-            }
-            Err(RedirectError::Downgrade(location)) => refused(
-                reply,
-                &format!("a redirect from https to {:?}, which is not followed", shown(&location)),
-            ),
+            Err(why) => Err(failure::redirect(reply, why)),
         }
     }
-}
-
-/// A location as an error may show it: without a query, which can hold a secret, and without userinfo.
-fn shown(location: &str) -> &str {
-    let location = location.split('?').next().unwrap_or_default();
-    let start = location.find("//").map_or(location.len(), |slashes| slashes + 2);
-    match location[start..].rfind('@') {
-        Some(at) => &location[start + at + 1..],
-        None => location,
-    }
-}
-
-fn status_error(reply: Reply, what_else: &str) -> Error {
-    let text = format!("{} answered {}{what_else}", reply.answerer(), reply.status);
-    let error = Error::new(ErrorKind::Status, text).sent_as(Sent::Yes);
-    error.answered(Some((reply.status, reply.headers)))
-}
-
-fn error_of(failure: Failure) -> Error {
-    let source: Option<Box<dyn StdError + Send + Sync>> = failure.source;
-    Error::new(failure.kind, failure.text)
-        .sent_as(failure.sent)
-        .answered(failure.head.map(|head| *head))
-        .caused_by(source)
 }
 
 impl Times {
@@ -350,18 +284,6 @@ mod tests {
             let cancel = CancelToken::new().with_timeout(Duration::from_secs(60));
             client.fetch_all(&cancel, 0..n).unwrap_err()
         })
-    }
-
-    #[test]
-    fn a_location_is_shown_without_what_may_be_secret() {
-        for (location, shown) in [
-            ("https://h/a?token=secret", "https://h/a"),
-            ("https://me:secret@h/a", "h/a"),
-            ("//me:sec@ret@h/a", "h/a"),
-            ("/a@b", "/a@b"),
-        ] {
-            assert_eq!(super::shown(location), shown);
-        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! id from one try to the next in its [`Tries`]. An id that is to be tried again goes back to the engine.
 
 mod attempt;
+mod failure;
 mod logged;
 mod observed;
 
