@@ -1,9 +1,11 @@
-//! The settings of a client.
+//! The settings of a client: each file has the setters of one subject, and below them what is made of them, or what is
+//! wrong with them and what would be right.
 
-mod checked;
+mod http;
 mod proxy;
+mod quota;
+mod requests;
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,13 +17,17 @@ use crate::clock::Clock;
 use crate::error::BuildError;
 use crate::exchange::Exchange;
 use crate::fetch::{Fetcher, Observer};
-use crate::limiter::{Cost, Limit, Rate};
+use crate::limiter::{Limit, Rate};
 use crate::quota::MakeCost;
-use crate::request::{IntoRequest, MakeRequest};
+use crate::request::IntoRequest;
 use crate::retry::{RetryBudget, RetryPolicy};
 use crate::transport::{HttpClient, Lookup};
 
 use proxy::ProxySettings;
+use quota::DEFAULT_RATE;
+use requests::Requests;
+
+pub use quota::MAX_IN_FLIGHT;
 
 /// The settings of a [`FanOutClient`]. Nothing is checked before [`build`](Builder::build).
 #[must_use = "a builder does nothing until it is built"]
@@ -58,17 +64,6 @@ pub struct Builder {
     proxy: ProxySettings,
     root_certificates: Option<Vec<u8>>,
 }
-
-/// Where the requests come from, before it is checked.
-enum Requests {
-    Url(String),
-    Closure(Arc<MakeRequest>),
-}
-
-const DEFAULT_RATE: Rate = Rate::per_second(10);
-
-/// The largest cap on requests in flight, since each has a thread: 1,024.
-pub const MAX_IN_FLIGHT: usize = 1_024;
 
 /// How a client begins.
 impl FanOutClient {
@@ -139,175 +134,6 @@ impl Builder {
         }
     }
 
-    /// How many requests in how much time, all calls on all clones of the client together. Every request on the wire
-    /// counts: redirects and replays, too. Defaults to 10 a second.
-    pub fn rate(mut self, rate: Rate) -> Builder {
-        self.rate = Some(rate);
-        self
-    }
-
-    /// How many requests may be made up for at once after a quieter time; at least 1. In every window of length `w`
-    /// at most `burst + rate · w` requests are sent. Defaults to [`Rate::default_burst`]: what two seconds bring,
-    /// from 1 to 20.
-    ///
-    /// A server that enforces the very same numbers can still see one too many, when the first request of a burst
-    /// takes longer to reach it than those behind it. Where it forgives none, set the burst one below its own.
-    pub fn burst(mut self, burst: u32) -> Builder {
-        self.burst = Some(burst);
-        self
-    }
-
-    /// One more limit, beside that of [`rate`](Builder::rate) and [`burst`](Builder::burst): all of them hold at once,
-    /// each with its own exact bound. May be called again, for up to [`MAX_LIMITS`](crate::MAX_LIMITS) in all; they are
-    /// numbered in order, and that of `rate` is number 0. Each can be changed while requests are sent, by
-    /// [`set_limit`](crate::RateLimiter::set_limit).
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use fanout::{FanOutClient, Limit};
-    ///
-    /// // 10 a second with a burst of 20, and never more than 5,000 in any hour.
-    /// let client = FanOutClient::builder("https://api.example.com/users/{id}")
-    ///     .limit(Limit::at_most(5_000, Duration::from_secs(3_600)))
-    ///     .build()?;
-    /// # Ok::<(), fanout::BuildError>(())
-    /// ```
-    pub fn limit(mut self, limit: Limit) -> Builder {
-        self.limits.push(limit);
-        self
-    }
-
-    /// What each request of an id costs, by the text of the id: so many tokens of each limit. An id that costs more
-    /// than a burst is refused before anything is sent for it. Where a cost is known only afterwards, tell the rest to
-    /// [`settle`](crate::RateLimiter::settle). Defaults to one of each.
-    pub fn cost(mut self, cost: impl Fn(&str) -> Cost + Send + Sync + 'static) -> Builder {
-        self.cost = Some(Arc::new(cost));
-        self
-    }
-
-    /// Whether to do what the server tells about its own limits: to pause when it asks for it (`Retry-After` and its
-    /// kin), and before it must (when what is left of a window has come down to what is on the wire). Nothing that a
-    /// server says makes anything faster than it is set here. Defaults to true.
-    pub fn obey_server(mut self, obey: bool) -> Builder {
-        self.obey_server = obey;
-        self
-    }
-
-    /// How much of the server's windows is left to others that use the same key: when no more than that remains, the
-    /// client pauses until the window begins anew. Defaults to 0.
-    pub fn reserve(mut self, requests: u64) -> Builder {
-        self.reserve = requests;
-        self
-    }
-
-    /// The longest pause that is waited for. At a longer one nobody waits: those who would have to fail at once, with
-    /// an error of the kind [`LongPause`](crate::ErrorKind::LongPause) that tells the server's words. The id whose
-    /// request was refused fails with its status, and says the same. A pause of your own, by
-    /// [`pause_until`](crate::RateLimiter::pause_until), counts as well. Defaults to 2 min.
-    pub fn max_wait(mut self, max_wait: Duration) -> Builder {
-        self.max_wait = max_wait;
-        self
-    }
-
-    /// Whether to find out what the server allows where that is less than what is set here: its refusals lower the rate
-    /// (of the first limit), or the number of requests in flight, and its acceptance raises them again, never above
-    /// what is set (a rate that is [set](crate::RateLimiter::set_rate) meanwhile is the most from then on). Meant for
-    /// servers that do not tell; goes well with [`retries`](Builder::retries). Defaults to false.
-    pub fn adaptive(mut self, adaptive: bool) -> Builder {
-        self.adaptive = adaptive;
-        self
-    }
-
-    /// Keeps limits, pauses and retries by a clock that does not wait: see [`VirtualClock`](crate::VirtualClock).
-    #[cfg(feature = "test-kit")]
-    pub fn virtual_clock(mut self, clock: &crate::VirtualClock) -> Builder {
-        self.clock = Clock::Virtual(clock.clone());
-        self
-    }
-
-    /// Takes its permits and tokens from a quota that is shared with other processes: see
-    /// [`SharedQuota`](crate::SharedQuota), whose limits stand in place of [`rate`](Builder::rate),
-    /// [`burst`](Builder::burst) and [`limit`](Builder::limit), which are refused beside it. Its cap comes on top of
-    /// the client's own [`max_in_flight`](Builder::max_in_flight), by which the client has its threads. What
-    /// [`adaptive`](Builder::adaptive) finds out stays with this client, below the shared limits.
-    #[cfg(feature = "redis")]
-    pub fn shared(mut self, quota: &crate::SharedQuota) -> Builder {
-        self.shared = Some(quota.clone());
-        self
-    }
-
-    /// How many requests may be under way at the same time, all calls on all clones of the client together, from 1 to
-    /// [`MAX_IN_FLIGHT`]. It is also how many workers one call may have. Defaults to 8.
-    pub fn max_in_flight(mut self, max_in_flight: usize) -> Builder {
-        self.max_in_flight = max_in_flight;
-        self
-    }
-
-    /// How long one request may take in all: name, connect, TLS, request, answer, to the last byte of the body. Each
-    /// redirect is a request of its own; waiting for the quota does not count. Must be more than 0. Defaults to 10 s.
-    pub fn timeout(mut self, timeout: Duration) -> Builder {
-        self.timeout = timeout;
-        self
-    }
-
-    /// How long looking up the name and connecting may take, a proxy's tunnel included. Every address of the name is
-    /// tried; a silent one gets its share of the time, and not all of it. Must be more than 0. Defaults to 5 s.
-    pub fn connect_timeout(mut self, timeout: Duration) -> Builder {
-        self.connect_timeout = timeout;
-        self
-    }
-
-    /// Ends a request when no byte has come or gone for so long, however much of its [`timeout`](Builder::timeout) is
-    /// left. It is a timeout of the socket, which the kernel may let run over by some percent. Must be more than 0.
-    /// Defaults to none.
-    pub fn stall_timeout(mut self, timeout: Option<Duration>) -> Builder {
-        self.stall_timeout = timeout;
-        self
-    }
-
-    /// The largest body, in bytes, after decoding. A larger one is an error. Defaults to 10 MiB.
-    pub fn max_body(mut self, bytes: u64) -> Builder {
-        self.max_body = bytes;
-        self
-    }
-
-    /// How many redirects are followed for one id. Each costs a token. To another origin (scheme, host, port) none of
-    /// the headers set here goes along, and from https to http nothing does. Defaults to 5.
-    pub fn max_redirects(mut self, max_redirects: u32) -> Builder {
-        self.max_redirects = max_redirects;
-        self
-    }
-
-    /// A header of every request. `{id}` in its value is filled in as it is, if the URL is a template. A name may be
-    /// given more than once; of `User-Agent` the last one stays, in place of [`user_agent`](Builder::user_agent). What
-    /// frames a body (`Content-Length`, `Transfer-Encoding`) is refused.
-    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Builder {
-        self.headers.push((name.into(), value.into()));
-        self
-    }
-
-    /// The method of every request. Defaults to GET. Not for a client that begins with
-    /// [`from_requests`](FanOutClient::from_requests), whose closure sets it.
-    pub fn method(mut self, method: Method) -> Builder {
-        self.method = Some(method);
-        self
-    }
-
-    /// The body of every request, in which `{id}` is filled in as it is: what an id must not hold there (a quote, in
-    /// JSON) is for you to know. Other braces stand for themselves. No `Content-Type` goes with it unless it is set as
-    /// a [`header`](Builder::header). Defaults to none. Not for a client that begins with
-    /// [`from_requests`](FanOutClient::from_requests), whose closure sets it.
-    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Builder {
-        self.body = Some(body.into());
-        self
-    }
-
-    /// The `User-Agent` of every request. Defaults to `fanout/` and the version of this crate.
-    pub fn user_agent(mut self, user_agent: impl Into<String>) -> Builder {
-        self.user_agent = user_agent.into();
-        self
-    }
-
     /// Which statuses are a success, whose body is read. Defaults to 200 to 299.
     ///
     /// Where a missing thing is a result like any other: `.accept_status(|status| status == 200 || status == 404)`.
@@ -364,34 +190,6 @@ impl Builder {
     /// ```
     pub fn observe(mut self, observer: impl Fn(&Exchange<'_>) + Send + Sync + 'static) -> Builder {
         self.observer = Some(Box::new(observer));
-        self
-    }
-
-    /// Uses these addresses for a host, in place of a look-up. The host may have a port (`"example.com:443"`), and is
-    /// then meant on that port only; the ports of the addresses are the ones connected to, unless they are 0. What is
-    /// reached through a [`proxy`](Builder::proxy) is not looked up; the proxy itself is.
-    pub fn resolve(
-        mut self,
-        host: impl Into<String>,
-        addresses: impl IntoIterator<Item = SocketAddr>,
-    ) -> Builder {
-        self.resolve.push((host.into(), addresses.into_iter().collect()));
-        self
-    }
-
-    /// Looks names up with this function of host and port, in place of the system's. It may block: it runs on one of
-    /// at most four helper threads of the process, and is left to it when a run ends before it does.
-    pub fn lookup(
-        mut self,
-        lookup: impl Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static,
-    ) -> Builder {
-        self.lookup = Some(Arc::new(lookup));
-        self
-    }
-
-    /// Trusts the certificates in this PEM text and no others. Defaults to Mozilla's, as built into `webpki-roots`.
-    pub fn root_certificates_pem(mut self, pem: impl Into<Vec<u8>>) -> Builder {
-        self.root_certificates = Some(pem.into());
         self
     }
 

@@ -152,8 +152,13 @@ fn without_a_command_there_is_the_help_and_with_help_that_of_a_command() {
 
 /// What the library says of a setter: the sentence that begins with `Defaults to`.
 fn default_in_the_library(setter: &str) -> String {
-    let builder = include_str!("../../../src/builder/mod.rs");
-    let before = builder.split(&format!("pub fn {setter}(")).next().unwrap();
+    let files = [
+        include_str!("../../../src/builder/mod.rs"),
+        include_str!("../../../src/builder/quota.rs"),
+        include_str!("../../../src/builder/requests.rs"),
+        include_str!("../../../src/builder/http.rs"),
+    ];
+    let (before, _) = files.iter().find_map(|file| file.split_once(&format!("pub fn {setter}("))).unwrap();
     let docs: Vec<&str> =
         before.lines().rev().skip(1).map_while(|line| line.trim().strip_prefix("///")).collect();
     let docs = docs.into_iter().rev().map(str::trim).collect::<Vec<_>>().join(" ");
