@@ -120,15 +120,19 @@ fn check(request: Request<Vec<u8>>, common: &HeaderMap) -> Result<Prepared<'stat
         return Err(format!("its URL is longer than {LONGEST_URL} bytes"));
     }
     let (uri, authorization) = take_userinfo(parts.uri).map_err(|error| error.to_string())?;
-    let mut headers = common.clone();
+    let mut headers = parts.headers;
+    for name in headers.keys() {
+        check_header(name.as_str(), headers[name].len())?;
+    }
     if let Some(authorization) = authorization {
-        headers.insert(AUTHORIZATION, authorization);
+        headers.entry(AUTHORIZATION).or_insert(authorization);
     }
-    for name in parts.headers.keys() {
-        check_header(name.as_str(), parts.headers[name].len())?;
-        headers.remove(name);
+    for name in common.keys() {
+        if !headers.contains_key(name) {
+            let values = common.get_all(name).iter().cloned();
+            values.for_each(|value| _ = headers.append(name, value));
+        }
     }
-    headers.extend(parts.headers);
     Ok(Prepared { method: parts.method, uri, headers: Cow::Owned(headers), body })
 }
 
