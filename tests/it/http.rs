@@ -419,6 +419,8 @@ fn a_certificate_that_nobody_vouches_for_is_an_error_before_anything_is_sent() {
     let client = builder(server.url()).build().unwrap();
     let error = fetch_one(&client, "7").unwrap_err();
     assert_eq!((error.kind(), error.sent(), error.id()), (ErrorKind::Tls, Sent::Never, Some("7")), "{error}");
+    assert!(error.to_string().starts_with("id 7: the TLS handshake with localhost:"), "{error}");
+    assert!(error.source().is_some_and(|source| source.to_string().contains("certificate")), "{error:?}");
     // Good for localhost, and not for its address.
     let client = builder(format!("https://{}/{{id}}", server.addr))
         .root_certificates_pem(Tls::get().pem.clone())
@@ -440,22 +442,6 @@ fn tls_with_a_certificate_that_is_trusted_works_and_keeps_its_connections() {
         request.answer(200, "safe");
         assert_eq!(call.wait().unwrap()[id], "safe");
     }
-}
-
-#[test]
-fn plain_text_where_tls_was_expected_is_a_tls_error() {
-    let server = Server::echo();
-    let plain = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let addr = plain.local_addr().unwrap();
-    let answering = spawn(move || {
-        let (mut socket, _) = plain.accept().unwrap();
-        io::Write::write_all(&mut socket, b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
-        socket
-    });
-    let client = builder(format!("https://{addr}/{{id}}")).build().unwrap();
-    let error = fetch_one(&client, "a").unwrap_err();
-    assert_eq!((error.kind(), error.sent()), (ErrorKind::Tls, Sent::Never), "{error}");
-    drop((answering.wait(), server));
 }
 
 #[test]

@@ -39,9 +39,14 @@ fn a_connection_that_breaks_before_the_head_is_disconnected() {
 #[test]
 fn an_answer_that_is_not_http_is_invalid() {
     let text = "the answer of 127.0.0.1:";
-    assert_is(&get("SSH-2.0-OpenSSH_9.6\r\n\r\n"), ErrorKind::InvalidResponse, Sent::Maybe, text);
-    let conflicting = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n";
-    assert_is(&get(conflicting), ErrorKind::InvalidResponse, Sent::Maybe, text);
+    for answer in [
+        "SSH-2.0-OpenSSH_9.6\r\n\r\n",
+        "HTTP/1.1 what OK\r\n\r\n",
+        "\0\0\0\0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+    ] {
+        assert_is(&get(answer), ErrorKind::InvalidResponse, Sent::Maybe, text);
+    }
     let chunk = get("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n");
     assert_is(&chunk, ErrorKind::InvalidResponse, Sent::Yes, text);
     assert!(chunk.head.is_some() && chunk.source.is_some());

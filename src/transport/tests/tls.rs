@@ -51,26 +51,6 @@ fn a_connection_is_used_again() {
 }
 
 #[test]
-fn a_close_delimited_body_that_ends_in_a_close_notify_is_whole() {
-    let (reply, idle) = get(|mut peer| {
-        peer.send("HTTP/1.1 200 OK\r\n\r\nwhole");
-        peer.0.conn.send_close_notify();
-        peer.0.flush().unwrap();
-    });
-    assert_eq!((reply.unwrap().body.unwrap(), idle), (b"whole".to_vec(), 0));
-}
-
-#[test]
-fn a_close_delimited_body_without_a_close_notify_is_truncated() {
-    let (reply, _) = get(|mut peer| {
-        peer.send("HTTP/1.1 200 OK\r\n\r\nhalf");
-        peer.0.sock.shutdown(Shutdown::Both).unwrap();
-    });
-    let failure = reply.unwrap_err();
-    assert_eq!((failure.kind, failure.sent), (ErrorKind::TruncatedBody, Sent::Yes), "{failure:?}");
-}
-
-#[test]
 fn an_unwanted_body_that_came_with_its_head_saves_the_connection() {
     let (reply, idle) = get(|mut peer| {
         peer.send(format!("HTTP/1.1 503 No\r\nContent-Length: 1000\r\n\r\n{}", "x".repeat(1000)));
@@ -136,21 +116,6 @@ fn a_connection_with_bytes_behind_a_full_buffer_is_not_used_again() {
         peer.0.sock.write_all(&all).unwrap();
     });
     assert_eq!((reply.unwrap().body.unwrap().len() > 16_000, idle), (true, 0));
-}
-
-#[test]
-fn a_certificate_that_is_not_trusted_fails_the_handshake() {
-    let (server, (_, config), (other, _)) = (Server::new(), certificate(), certificate());
-    let settings = HttpSettings { root_certificates: Some(vec![other]), pinned: pinned(), ..settings() };
-    let (client, url) =
-        (HttpClient::new(settings), format!("https://localhost:{}/", server.address().port()));
-    let failure = thread::scope(|scope| {
-        scope.spawn(|| assert!(server.accept().shake_hands(&config).request().is_none()));
-        Worker::new().get(&client, &url).unwrap_err()
-    });
-    assert_eq!((failure.kind, failure.sent), (ErrorKind::Tls, Sent::Never), "{failure:?}");
-    assert!(failure.text.starts_with("the TLS handshake with localhost:"), "{}", failure.text);
-    assert!(failure.source.unwrap().to_string().contains("certificate"));
 }
 
 #[test]
