@@ -79,7 +79,7 @@
 //! | --- | --- | --- |
 //! | requests in flight, threads of a call | 8 | [`max_in_flight`](Builder::max_in_flight), up to [`MAX_IN_FLIGHT`]; and one thread for the deadlines, one more with retries |
 //! | ids pulled ahead; outcomes that wait | 8 for each thread, at most 64; of ids at least one for each thread | |
-//! | bytes of bodies that wait for the closure | 4 MiB, or one body that is larger; beside them, bodies up to 4 KiB, and one in the hands of each worker | |
+//! | bytes of bodies that wait for the closure, or are kept beyond it with their [`Room`] | 4 MiB, or one body that is larger; beside them, bodies up to 4 KiB, and one in the hands of each worker | |
 //! | a body, decoded | 10 MiB | [`max_body`](Builder::max_body) |
 //! | a response's head | 16 KiB ([`MAX_HEAD`]) | |
 //! | a proxy's answer to the request for a tunnel | 16 KiB ([`MAX_HEAD`]), and 128 headers | |
@@ -188,6 +188,7 @@ mod error;
 mod events;
 mod exchange;
 mod outcome;
+mod room;
 
 // A page of the documentation.
 pub mod talking_to;
@@ -208,6 +209,7 @@ pub use limiter::{
 pub use outcome::{Outcome, Response, Times};
 pub use request::{IntoBody, IntoRequest, MAX_REQUEST_LINE, encode};
 pub use retry::{RetryBudget, RetryPolicy};
+pub use room::Room;
 #[cfg(feature = "redis")]
 pub use shared::{
     Grant, HeldUp, HoldUp, SharedAcquireError, SharedError, SharedErrorKind, SharedProcess, SharedQuota,

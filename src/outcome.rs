@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use ureq::http::{HeaderMap, StatusCode};
 
 use crate::error::Error;
+use crate::room::{Lent, Room};
 
 /// What became of one id: what [`fetch_each`](crate::FanOutClient::fetch_each) hands to its closure.
 #[derive(Debug)]
@@ -21,6 +22,40 @@ pub struct Outcome<I> {
     pub times: Times,
     /// How the tries before this one ended, the first one first; none without [`retries`](crate::Builder::retries).
     pub earlier: Vec<Error>,
+    pub(crate) room: Lent,
+}
+
+impl<I> Outcome<I> {
+    /// Keeps the room that the body takes up, beyond the closure.
+    ///
+    /// Bodies of more than 4 KiB ([`Room::SMALL`]) that wait for the closure take up 4 MiB together ([`Room::TOTAL`]),
+    /// or one of them that is larger, and workers wait when there is no room for more. A body gives its room back when
+    /// the closure returns. Whoever hands the body on to another thread keeps its room as long as the body: then the
+    /// workers wait for that thread, too, instead of filling the memory; and the closure need not. If that thread
+    /// stands still, so does the run; but a cancel, a deadline or a failure ends it all the same, and what has been
+    /// fetched by then is delivered.
+    ///
+    /// Once for each outcome: a second time there is nothing to keep.
+    ///
+    /// ```
+    /// # fn run(client: fanout::FanOutClient, cancel: fanout::CancelToken) -> Result<(), fanout::Error> {
+    /// let (bodies, for_the_writer) = std::sync::mpsc::channel();
+    /// std::thread::spawn(move || {
+    ///     for (body, room) in for_the_writer {
+    ///         // ... writes it, in its own time; and then:
+    ///         drop((body, room));
+    ///     }
+    /// });
+    /// client.fetch_each(&cancel, 1..=60, |mut outcome| {
+    ///     let room = outcome.keep_room();
+    ///     let _ = bodies.send((outcome.result?.body, room));
+    ///     Ok::<(), fanout::Error>(())
+    /// })
+    /// # }
+    /// ```
+    pub fn keep_room(&mut self) -> Room {
+        self.room.keep()
+    }
 }
 
 /// A response that counts as a success: see [`accept_status`](crate::Builder::accept_status).

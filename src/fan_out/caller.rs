@@ -92,7 +92,7 @@ where
                 Pull::Exhausted => return Fed::All,
                 Pull::Id(id) => {
                     if let Err(error) = crew.grow() {
-                        self.call.verdict.fail(error);
+                        self.call.fail(error);
                         return Fed::NotAll;
                     }
                     crew.begun();
@@ -109,23 +109,25 @@ where
         }
         let over = self.call.cancel.check();
         if let Err(stopped) = over {
-            self.call.verdict.fail(error_of(stopped));
+            self.call.fail(error_of(stopped));
         }
         over.is_err()
     }
 
     fn deliver(&mut self, message: Message<I>) {
-        let Message::Outcome(outcome, _room) = message else {
+        let Message::Outcome(outcome) = message else {
             return;
         };
         if self.refused.is_some() {
             return;
         }
         self.delivered += 1;
-        if let Err(refused) = (self.each)(outcome) {
+        let room = outcome.room.clone();
+        let delivered = (self.each)(outcome);
+        room.give_back();
+        if let Err(refused) = delivered {
             self.refused = Some(refused);
             self.call.cancel.cancel();
-            self.call.collecting.cancel();
         }
     }
 

@@ -58,9 +58,10 @@
 //! # Memory
 //!
 //! At most [`look_ahead`] ids (or one for each worker, if that is more) and [`look_ahead`] outcomes wait, whatever the
-//! number of ids. Bodies of more than a few KiB are bounded by their bytes as well: `ROOM` for all that
-//! wait together, so a slow closure holds up the workers, each with one body in its hands, instead of filling the
-//! memory.
+//! number of ids. Bodies of more than a few KiB are bounded by their bytes as well: [`Room::TOTAL`](crate::Room)
+//! for all that wait together, so a slow closure holds up the workers, each with one body in its hands, instead of
+//! filling the memory; and so does whoever has been handed bodies by the closure, with their room. When the run is to
+//! end, workers wait for room no longer: what they have in their hands is delivered.
 
 mod plan;
 mod source;
@@ -132,7 +133,6 @@ struct StopOnDrop<'a, J>(&'a Call<'a>, Option<&'a Parking<J>>);
 impl<J> Drop for StopOnDrop<'_, J> {
     fn drop(&mut self) {
         self.0.cancel.cancel();
-        self.0.collecting.cancel();
         self.0.watchdog.dismiss();
         self.1.inspect(|parking| parking.close());
     }

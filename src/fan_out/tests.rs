@@ -1,11 +1,13 @@
 //! The engine with work that is no HTTP: hand-shakes over channels, and no socket.
 
-use super::call::ROOM;
+mod room;
+
 use super::*;
 use crate::cancel::{CancelToken, Stopped};
 use crate::clock::Clock;
 use crate::error::ErrorKind;
 use crate::outcome::{Response, Times};
+use crate::room::Lent;
 use crate::turnstile::Permits;
 use std::collections::HashSet;
 use std::io;
@@ -52,7 +54,7 @@ fn failed<I: Display>(id: I, kind: ErrorKind) -> Outcome<I> {
 
 fn outcome<I>(id: I, result: Result<Response, Error>) -> Outcome<I> {
     let times = Times { taken_at: Instant::now(), waited: Duration::ZERO, latency: Duration::ZERO };
-    Outcome { id, attempt: 1, result, times, earlier: Vec::new() }
+    Outcome { id, attempt: 1, result, times, earlier: Vec::new(), room: Lent::default() }
 }
 
 /// Blocks as a worker does that waits for a token, until the call is cancelled.
@@ -311,25 +313,6 @@ fn nothing_is_pulled_while_an_outcome_waits_nor_beyond_the_look_ahead() {
         },
     );
     ended.unwrap();
-}
-
-#[test]
-fn bodies_that_wait_are_bounded_by_their_bytes() {
-    const BODY: usize = 1024 * 1024;
-    let waiting = AtomicUsize::new(0);
-    let most = AtomicUsize::new(0);
-    let work = |id: usize, _: &Worker<'_>| {
-        most.fetch_max(waiting.fetch_add(BODY, Ordering::SeqCst) + BODY, Ordering::SeqCst);
-        fetched(id, BODY)
-    };
-    let (_, ended) = run(&plan(&CancelToken::new(), 8), FromIterator(0..200), work, |_| {
-        (0..100).for_each(|_| std::thread::yield_now());
-        waiting.fetch_sub(BODY, Ordering::SeqCst);
-        Ok::<(), Error>(())
-    });
-    ended.unwrap();
-    // What waits in the channel, one in each worker's hands, and one in the closure's.
-    assert!(most.load(Ordering::SeqCst) <= ROOM as usize + 9 * BODY);
 }
 
 #[test]

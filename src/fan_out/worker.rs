@@ -7,13 +7,11 @@ use crossbeam_channel::{Receiver, Sender};
 use crate::cancel::Tether;
 use crate::error::ErrorKind;
 use crate::outcome::Outcome;
+use crate::room::{Lent, Room};
 
 use super::call::{Call, Message};
 use super::parking::Parking;
 use super::work::{Job, Step, Work, Worker};
-
-/// Bodies up to 4 KiB are bounded by their number alone, and spared the way to the counter of bytes.
-const SMALL: usize = 4 * 1024;
 
 /// What a worker works with.
 pub(super) struct Desk<'a, I, W: Work<I>> {
@@ -110,7 +108,7 @@ impl<I, W: Work<I>> Desk<'_, I, W> {
             // may if a failure is no reason to stop, but there will be no more tokens.
             let kind = error.kind();
             call.fellows.inspect(|fellows| fellows.tell(&error));
-            call.verdict.fail(error);
+            call.fail(error);
             if kind != ErrorKind::DeadlineExceeded && !(call.keep_going && is_for_all(kind)) {
                 call.cancel.cancel();
             }
@@ -119,16 +117,17 @@ impl<I, W: Work<I>> Desk<'_, I, W> {
         None
     }
 
-    /// Blocks while the caller's thread is busy. A cancel of the call does not end that: what has been fetched is
-    /// delivered. Either the caller goes on delivering, or it is gone, and with it the other end of the channel and,
-    /// by `collecting`, the wait for room.
-    fn hand_over(&self, outcome: Outcome<I>) -> Option<()> {
+    /// Blocks while there is no room, or the caller's thread is busy. If the run ends meanwhile, it is not waited for
+    /// room any more; what has been fetched is delivered all the same. Either the caller goes on delivering, or it is
+    /// gone, and with it the other end of the channel.
+    fn hand_over(&self, mut outcome: Outcome<I>) -> Option<()> {
         let size = outcome.result.as_ref().map_or(0, |response| response.body.len());
-        let room = match u32::try_from(size).unwrap_or(u32::MAX) {
-            small if small as usize <= SMALL => None,
-            large => Some(self.call.room.acquire(large, &self.call.collecting).ok()?),
-        };
-        self.messages.send(Message::Outcome(outcome, room)).ok()
+        if size > Room::SMALL {
+            let size = u32::try_from(size).unwrap_or(u32::MAX);
+            outcome.room =
+                self.call.room.acquire(size, &self.call.waiting).map_or(Lent::default(), Lent::new);
+        }
+        self.messages.send(Message::Outcome(outcome)).ok()
     }
 }
 

@@ -19,6 +19,7 @@ use crate::outcome::Outcome;
 use crate::quota::{Answered, Quota, RequestedPause};
 use crate::request::{Prepared, RequestSource};
 use crate::retry::{self, Decision, Failed, Random, RetryBudget, RetryPolicy, RunBudget, is_repeatable};
+use crate::room::Lent;
 use crate::transport::HttpClient;
 
 use attempt::Attempt;
@@ -94,8 +95,8 @@ impl<'a, I: Display> Work<I> for Run<'a> {
             settled => {
                 let result = settled.map_err(|(error, _)| error);
                 let logged = Logged::settled(&result);
-                let earlier = tries.earlier;
-                (Step::Settled(Outcome { id, attempt: number, result, times, earlier }), logged)
+                let (earlier, room) = (tries.earlier, Lent::default());
+                (Step::Settled(Outcome { id, attempt: number, result, times, earlier, room }), logged)
             }
         };
         let observed = observed.zip(self.fetcher.observer.as_deref());

@@ -36,8 +36,11 @@ fn fetch(options: GetOptions, output: Output, screen: &Screen) -> io::Result<Exi
     }
     let progress = Style::choose(options.progress, output.is_terminal);
     let cancel = token(options.deadline);
-    let under_way = UnderWay::new(options.max_in_flight, options.retries);
-    let outbox = Arc::new(if options.ordered { Outbox::in_order(under_way) } else { Outbox::new(under_way) });
+    let (in_flight, retries) = (options.max_in_flight, options.retries);
+    let outbox = Arc::new(match options.ordered {
+        true => Outbox::in_order(UnderWay::in_order(in_flight, retries)),
+        false => Outbox::new(UnderWay::new(in_flight, retries)),
+    });
     output.start(outbox.clone(), {
         let cancel = cancel.clone();
         move || cancel.cancel()

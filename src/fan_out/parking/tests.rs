@@ -13,6 +13,7 @@ use super::*;
 use crate::error::{Error, ErrorKind};
 use crate::fan_out::{FromIterator, Plan, Spawner, Step, Work, Worker};
 use crate::outcome::{Outcome, Response, Times};
+use crate::room::Lent;
 
 type Tried = Job<usize, u32>;
 
@@ -173,7 +174,7 @@ fn outcome(id: usize, worker: &Worker<'_>) -> Outcome<usize> {
         Ok(()) => Ok(Response { status: StatusCode::OK, headers: HeaderMap::new(), body: Vec::new() }),
         Err(_) => Err(Error::new(ErrorKind::DeadlineExceeded, "too late").about("0", 1)),
     };
-    Outcome { id, attempt: 1, result, times, earlier: Vec::new() }
+    Outcome { id, attempt: 1, result, times, earlier: Vec::new(), room: Lent::default() }
 }
 
 fn plan(cancel: &CancelToken, workers: usize) -> Plan<'_> {

@@ -25,12 +25,12 @@ ids       60 from --ids
 time      60 ids at 10/s with a burst of 20 take at least 4s
 retries   none
 deadline  none
-memory    at most 1.1 GiB beside the program itself, or 11.5 MiB if no body is larger than 10 KiB:
+memory    at most 638 MiB beside the program itself, or 14.1 MiB if no body is larger than 10 KiB:
            80.9 MiB  8 in flight: a body, 16 KiB of head, 88 KiB of buffers
             1.4 MiB  16 idle connections: buffers
            10.3 MiB  bodies that have come: 4 MiB, or one that is larger
-          964.1 MiB  records to be written: 4 MiB, and one for each of 16 ids
-              640 B  16 ids under way, and the bodies of 8 requests
+          545.5 MiB  records to be written: 4 MiB, and those of 60 ids
+            2.4 KiB  60 ids under way, and the bodies of 8 requests
 output    standard output
 headers   Host, User-Agent, Accept, Accept-Encoding, Authorization
 requests  GET http://h.example/users/1/widgets?of=1

@@ -42,7 +42,7 @@ impl Run {
     fn start(name: &str, is_ordered: bool) -> Run {
         let path = std::env::temp_dir().join(format!("fanout-ledger-{}-{name}", std::process::id()));
         let ledger = Arc::new(Ledger::new(Beside::open("failed", &path).unwrap(), is_ordered));
-        let outbox = Arc::new(Outbox::new(UnderWay::new(50, false)));
+        let outbox = Arc::new(Outbox::new(UnderWay::in_order(50, false)));
         let ids = Ids::from_ranges(Ranges::parse("1-9").unwrap(), true);
         let (ids, feeder) = ids.feed(1, Both(ledger.clone(), outbox.clone()), Caught::default()).unwrap();
         Run { path, ledger, outbox, ids, feeder }
@@ -107,7 +107,7 @@ fn a_success_whose_record_did_not_get_out_is_none() {
 /// What is told to have stayed, and stands in the file, must not get out after all.
 #[test]
 fn a_record_that_did_not_get_out_never_will() {
-    let outbox = Outbox::new(UnderWay::new(4, false));
+    let outbox = Outbox::new(UnderWay::in_order(4, false));
     outbox.settle(outbox.admit(), Some(Record::of_line("a\n")));
     assert_eq!(outbox.finish(Patience::UntilStopped(Some(Instant::now()))).unwritten, 1);
     let mut batch = Vec::new();

@@ -1,10 +1,11 @@
 //! Records on their way out: between the run, which must never wait for whoever reads the output, and the
 //! thread that writes, which may have to wait for ever.
 //!
-//! `settle` therefore never blocks, and the memory is bounded at the other end: no further *id* is handed out
-//! while [`ROOM`] bytes of records wait to be written, or while the records of as many ids as may be under way are
-//! still to come. So a run that nobody reads stands still, and still stops at once; and what it holds is at most that
-//! room and those records.
+//! `settle` therefore never blocks, and the memory is bounded at the other end. A record keeps the room that its body
+//! has in the library until it is written ([`Room`](fanout::Room)): when there is none, the library's workers wait,
+//! each with a body in its hands. And no further *id* is handed out while [`ROOM`] bytes of records wait to be written,
+//! or while the records of as many ids as may be [under way](UnderWay) are still to come: that bounds small ones. So a
+//! run that nobody reads stands still, and still stops at once.
 //!
 //! The writer takes all that has gathered, up to a bound; and when it has written, it lets more gather, for
 //! [`GATHERING`] or until there is as much as it takes at once. So at a low rate each record goes out at once, and at a
@@ -13,8 +14,10 @@
 //!
 //! In the order of the ids (`--ordered`), a record may have to wait for those before it. Its bytes count, too, and no
 //! id is handed out that lies [`WINDOW`] or more behind the first that has not come to its end. That one has been
-//! handed out, and so whatever waits for it waits no longer than it takes.
+//! handed out, and so whatever waits for it waits no longer than it takes. No record keeps its room then, or the one
+//! that all wait for might find none; instead, fewer are under way.
 
+mod under_way;
 mod window;
 
 use std::collections::VecDeque;
@@ -26,6 +29,8 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::record::Record;
 use window::Window;
+
+pub(crate) use under_way::UnderWay;
 
 /// While so many bytes of records wait, no further id is handed out: 4 MiB.
 pub(crate) const ROOM: usize = 4 * 1024 * 1024;
@@ -41,27 +46,6 @@ pub(crate) const AFTER_SIGNAL: Duration = Duration::from_millis(250);
 
 /// After any other early end, a reader that takes nothing for so long is given up.
 const STALLED: Duration = Duration::from_secs(1);
-
-/// How many ids may be under way: as many as may be in flight, and as many again, which are next in line. With retries
-/// also those that wait for their next try, of which the library keeps four for each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct UnderWay {
-    most: usize,
-    /// When there is room for so many, the feeder is woken: half of those that are next in line, so that they do not
-    /// run out meanwhile.
-    worth_waking: usize,
-}
-
-impl UnderWay {
-    pub(crate) fn new(max_in_flight: usize, retries: bool) -> UnderWay {
-        let most = max_in_flight.saturating_mul(if retries { 6 } else { 2 });
-        UnderWay { most, worth_waking: (max_in_flight / 2).max(1) }
-    }
-
-    pub(crate) fn most(self) -> usize {
-        self.most
-    }
-}
 
 /// A queue of records.
 pub(crate) struct Outbox {
@@ -149,6 +133,11 @@ impl Delivery {
 }
 
 impl Outbox {
+    /// How many ids may be under way.
+    pub(crate) fn most_under_way(&self) -> usize {
+        self.under_way.most()
+    }
+
     /// For a run that may have so many ids under way.
     pub(crate) fn new(under_way: UnderWay) -> Outbox {
         Outbox { under_way, state: Mutex::default(), filled: Condvar::new(), emptied: Condvar::new() }
@@ -165,7 +154,7 @@ impl Outbox {
     /// number of the id: how many were handed out before it.
     pub(crate) fn admit(&self) -> u64 {
         let mut state = self.state.lock();
-        while !state.has_room(self.under_way.most) && !state.is_over() {
+        while !state.has_room(self.under_way.most()) && !state.is_over() {
             state.feeder_waits = true;
             self.emptied.wait(&mut state);
         }
@@ -176,10 +165,11 @@ impl Outbox {
         number
     }
 
-    /// Whether so many bytes of records wait for the reader that no further id is handed out.
+    /// Whether so many bytes of records wait for the reader that the run may have to: half of the [`ROOM`], since a large
+    /// body may find no room in the library long before there is none here.
     pub(crate) fn is_full(&self) -> bool {
         let state = self.state.lock();
-        state.bytes >= ROOM && (state.writing.0 > 0 || !state.ready.is_empty())
+        state.bytes >= ROOM / 2 && (state.writing.0 > 0 || !state.ready.is_empty())
     }
 
     /// The id of this number has come to its end, and this is its record, if it has one. Never waits.
@@ -190,7 +180,7 @@ impl Outbox {
         let State { window, ready, ready_bytes, .. } = &mut *state;
         let before = ready.len();
         match window {
-            Some(window) => window.settle(number, record, ready),
+            Some(window) => window.settle(number, record.map(Record::without_room), ready),
             None => ready.extend(record),
         }
         *ready_bytes += ready.iter().skip(before).map(Record::bytes).sum::<usize>();
@@ -319,8 +309,8 @@ impl Outbox {
     }
 
     fn is_worth_waking_the_feeder(&self, state: &State) -> bool {
-        let UnderWay { most, worth_waking } = self.under_way;
-        state.feeder_waits && state.has_room((most + 1).saturating_sub(worth_waking))
+        let enough = self.under_way.most().saturating_sub(self.under_way.worth_waking());
+        state.feeder_waits && state.has_room(enough.saturating_add(1))
     }
 }
 

@@ -6,7 +6,7 @@ use std::thread;
 use super::*;
 
 fn eight() -> UnderWay {
-    UnderWay::new(4, false)
+    UnderWay::in_order(4, false)
 }
 
 fn record(text: impl Into<Vec<u8>>) -> Option<Record> {
@@ -96,7 +96,7 @@ fn in_order_a_record_waits_for_those_before_it_and_at_the_end_for_nothing() {
 
 #[test]
 fn in_order_ids_wait_for_the_first_that_has_not_come_to_its_end() {
-    let outbox = Arc::new(Outbox::in_order(UnderWay::new(usize::MAX / 2, false)));
+    let outbox = Arc::new(Outbox::in_order(UnderWay::in_order(usize::MAX / 2, false)));
     for _ in 0..WINDOW {
         outbox.admit();
     }
@@ -167,10 +167,16 @@ fn ids_wait_while_there_is_no_room_for_records() {
 
 #[test]
 fn ids_wait_while_too_many_are_not_settled() {
-    for (max_in_flight, settled) in [(1, 1), (2, 1), (8, 4)] {
-        let under_way = UnderWay::new(max_in_flight, false);
+    for (under_way, most, settled) in [
+        (UnderWay::in_order(1, false), 2, 1),
+        (UnderWay::in_order(2, false), 4, 1),
+        (UnderWay::in_order(8, true), 48, 4),
+        (UnderWay::new(1, false), 18, 8),
+        (UnderWay::new(8, false), 144, 68),
+        (UnderWay::new(100, true), 728, 114),
+    ] {
         let outbox = Arc::new(Outbox::new(under_way));
-        for _ in 0..under_way.most {
+        for _ in 0..most {
             outbox.admit();
         }
         let feeder = thread::spawn({
@@ -182,7 +188,7 @@ fn ids_wait_while_too_many_are_not_settled() {
             outbox.settle(number, None);
         }
         feeder.join().unwrap();
-        assert_eq!(outbox.state.lock().pending, under_way.most - settled as usize + 1);
+        assert_eq!(outbox.state.lock().pending, most - settled as usize + 1);
     }
 }
 

@@ -5,16 +5,20 @@
 
 use std::fmt;
 
+use fanout::Room;
+
 use crate::outbox::{ROOM, UnderWay, WINDOW};
 use crate::values::size;
 
 const KIB: u128 = 1024;
 
-/// The library keeps up to so many bytes of bodies for the tool, or one body that is larger.
-const LIBRARY_ROOM: u128 = 4 * 1024 * KIB;
+/// The library keeps up to so many bytes of bodies for the tool, or one body that is larger; in order, until they are
+/// made a record of, and otherwise until that is written.
+const LIBRARY_ROOM: u128 = Room::TOTAL as u128;
 
-/// And beside them up to 64 small ones, of up to 4 KiB each.
-const SMALL_BODIES: u128 = 64 * 4 * KIB;
+/// And beside them up to 64 small ones, of up to so many bytes each.
+const SMALL: u128 = Room::SMALL as u128;
+const SMALL_BODIES: u128 = 64 * SMALL;
 
 /// A connection's buffers, at most.
 const BUFFERS: u128 = 88 * KIB;
@@ -65,9 +69,12 @@ pub(super) fn parts(settings: &Settings, body: u64) -> Vec<Part> {
     let in_flight = few(settings.max_in_flight);
     let id = settings.id as u128;
     let has_retries = settings.retries > 0;
-    let under_way = few(UnderWay::new(settings.max_in_flight, has_retries).most());
+    let under_way = match settings.ordered {
+        true => UnderWay::in_order(settings.max_in_flight, has_retries),
+        false => UnderWay::new(settings.max_in_flight, has_retries),
+    };
+    let under_way = few(under_way.most());
     let begun = (in_flight + if has_retries { PARKED * in_flight } else { 0 }).min(settings.ids);
-    let record = record(settings, body);
     let shown = size::shown;
     let mut parts = vec![
         part(
@@ -79,10 +86,7 @@ pub(super) fn parts(settings: &Settings, body: u64) -> Vec<Part> {
             body.max(LIBRARY_ROOM) + SMALL_BODIES.min(64 * body),
             format!("bodies that have come: {}, or one that is larger", shown(LIBRARY_ROOM)),
         ),
-        part(
-            (ROOM as u128).saturating_add(under_way.saturating_mul(record)),
-            format!("records to be written: {}, and one for each of {under_way} ids", shown(ROOM as u128)),
-        ),
+        records(settings, body, in_flight, under_way),
         part(
             under_way.saturating_mul(2 * id).saturating_add(begun * settings.request_body as u128),
             format!("{under_way} ids under way, and the bodies of {begun} requests"),
@@ -109,12 +113,23 @@ fn part(bytes: u128, what: String) -> Part {
     Part { bytes, what }
 }
 
-/// The largest record.
-fn record(settings: &Settings, body: u128) -> u128 {
+/// Those that wait for the writer, and one for each id under way. Where they keep the room of their bodies, there are as
+/// many large ones as there is room for, and if the run ends early, one more from each worker.
+fn records(settings: &Settings, body: u128, in_flight: u128, under_way: u128) -> Part {
     let escaped = |bytes: u128| bytes.saturating_mul(LONGEST_ESCAPE);
     let headers = if settings.headers { escaped(HEAD) } else { 0 };
-    let body = if settings.inline { escaped(body) } else { body };
-    body.saturating_add(escaped(settings.id as u128)).saturating_add(headers).saturating_add(KIB)
+    let all = under_way.saturating_mul(body);
+    let large = body.max(LIBRARY_ROOM).saturating_add(in_flight.saturating_mul(body));
+    let bodies = match settings.ordered {
+        true => all,
+        false => all.min(large.saturating_add(under_way * SMALL)),
+    };
+    let bodies = if settings.inline { escaped(bodies) } else { bodies };
+    let beside_bodies = under_way.saturating_mul(escaped(settings.id as u128) + headers + KIB);
+    part(
+        (ROOM as u128).saturating_add(bodies).saturating_add(beside_bodies),
+        format!("records to be written: {}, and those of {under_way} ids", size::shown(ROOM as u128)),
+    )
 }
 
 /// The sum.
@@ -158,9 +173,22 @@ mod tests {
         assert_eq!(in_flight.bytes, 8 * (10 * MIB + 16 * KIB + 88 * KIB));
         assert_eq!(idle.bytes, 16 * 88 * KIB);
         assert_eq!(come.bytes, 10 * MIB + 64 * 4 * KIB);
-        assert_eq!(records.bytes, 4 * MIB + 16 * (60 * MIB + 6 * 20 + KIB));
-        assert_eq!(ids.bytes, 16 * 40);
+        let bodies = 10 * MIB + 8 * 10 * MIB + 144 * 4 * KIB;
+        assert_eq!(records.bytes, 4 * MIB + 6 * bodies + 144 * (6 * 20 + KIB));
+        assert_eq!(ids.bytes, 144 * 40);
         assert_eq!(sum(&parts), parts.iter().map(|part| part.bytes).sum());
+    }
+
+    #[test]
+    fn records_are_as_many_as_there_is_room_for_or_as_many_as_ids() {
+        let records =
+            |settings: &Settings, body| parts(settings, body)[3].bytes - 4 * MIB - 144 * (6 * 20 + KIB);
+        assert_eq!(records(&settings(), 10_000), 144 * 60_000);
+        assert_eq!(records(&settings(), 50_000), 6 * (4 * MIB + 8 * 50_000 + 144 * 4 * KIB));
+        let in_files = Settings { inline: false, ..settings() };
+        assert_eq!(records(&in_files, 50_000), 4 * MIB + 8 * 50_000 + 144 * 4 * KIB);
+        let ordered = parts(&Settings { ordered: true, ..settings() }, u64::MAX);
+        assert_eq!(ordered[3].bytes, 4 * MIB + 16 * (60 * MIB + 6 * 20 + KIB));
     }
 
     #[test]

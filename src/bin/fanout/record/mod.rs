@@ -3,7 +3,7 @@
 pub(crate) mod file_name;
 mod line;
 
-use fanout::Outcome;
+use fanout::{Outcome, Room};
 
 use crate::failure::Endpoint;
 use crate::ids::Numbered;
@@ -15,6 +15,9 @@ pub(crate) struct Record {
     /// One line of JSON, whole, with its newline; or nothing.
     pub(crate) line: Vec<u8>,
     pub(crate) file: Option<BodyFile>,
+    /// What the library has lent to its body.
+    #[expect(dead_code, reason = "it is given back when the record is gone")]
+    room: Option<Room>,
 }
 
 /// A file that holds a body.
@@ -39,7 +42,12 @@ pub(crate) struct Format {
 impl Record {
     #[cfg(test)]
     pub(crate) fn of_line(text: impl Into<Vec<u8>>) -> Record {
-        Record { line: text.into(), file: None }
+        Record { line: text.into(), ..Record::default() }
+    }
+
+    /// Gives the room back that the library has lent it.
+    pub(crate) fn without_room(self) -> Record {
+        Record { room: None, ..self }
     }
 
     /// What it takes of the memory, nearly.
@@ -50,7 +58,8 @@ impl Record {
 
 impl Format {
     /// The record of an outcome; nothing for a failure where there are no lines.
-    pub(crate) fn record(self, outcome: Outcome<Numbered>, endpoint: &Endpoint) -> Option<Record> {
+    pub(crate) fn record(self, mut outcome: Outcome<Numbered>, endpoint: &Endpoint) -> Option<Record> {
+        let room = Some(outcome.keep_room());
         let Outcome { id, attempt, result, times, .. } = outcome;
         let about = About { id: &id, attempt, latency: times.latency };
         let response = match result {
@@ -59,19 +68,19 @@ impl Format {
                 let status = error.status().map(|status| status.as_u16());
                 let line =
                     || line::failure(about, status, &error.sent().to_string(), &endpoint.cause(&error));
-                return self.lines.then(|| Record { line: line(), file: None });
+                return self.lines.then(|| Record { line: line(), file: None, room: None });
             }
         };
         let (status, headers) = (response.status.as_u16(), self.headers.then_some(&response.headers));
         if !self.files {
             let line = line::success(about, status, headers, Body::Inline(&response.body));
-            return Some(Record { line, file: None });
+            return Some(Record { line, file: None, room });
         }
         let name = file_name::of(&id).into_owned();
         let line = match self.lines {
             true => line::success(about, status, headers, Body::File(&name)),
             false => Vec::new(),
         };
-        Some(Record { line, file: Some(BodyFile { name, body: response.body }) })
+        Some(Record { line, file: Some(BodyFile { name, body: response.body }), room })
     }
 }

@@ -84,7 +84,7 @@ impl Run {
             keep_going,
             broken: broken_input.clone(),
         };
-        let (ids, feeder) = ids.feed(max_in_flight, intake, caught.clone())?;
+        let (ids, feeder) = ids.feed(outbox.most_under_way(), intake, caught.clone())?;
         let shown = total.map(|total| u64::try_from(total).unwrap_or(u64::MAX));
         let extent = Extent { total: shown, limits: limits.clone(), max_in_flight };
         let counts = counts::counts(&client, &tally, &traffic, outbox, silence, elsewhere);
