@@ -1,14 +1,20 @@
 //! What went over the wire in a run, counted request by request: how many there were, how many the end of the run cut
 //! off, and for how long the server had all of them wait.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use fanout::Exchange;
 use parking_lot::Mutex;
 
 /// The count of a run.
+// ORDERING: numbers to show; nothing else is read by them.
 #[derive(Debug, Default)]
-pub(crate) struct Traffic(Mutex<Counted>);
+pub(crate) struct Traffic {
+    requests: AtomicU64,
+    cut_off: AtomicU64,
+    pauses: Mutex<Pauses>,
+}
 
 /// What was counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,35 +26,46 @@ pub(crate) struct Counted {
     /// Pauses that a server asked for. What is asked for while one lasts makes it longer.
     pub(crate) pauses: u64,
     pub(crate) paused: Duration,
-    /// Until when they last.
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Pauses {
+    number: u64,
+    together: Duration,
+    /// Until when the last of them lasts.
     until: Option<Instant>,
 }
 
 impl Traffic {
     /// One more request has ended.
     pub(crate) fn note(&self, exchange: &Exchange<'_>) {
-        let mut counted = self.0.lock();
-        counted.requests += 1;
-        counted.cut_off += u64::from(exchange.was_cut_off());
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        if exchange.was_cut_off() {
+            self.cut_off.fetch_add(1, Ordering::Relaxed);
+        }
         if let Some(pause) = &exchange.pause {
-            counted.pause(exchange.ended_at(), pause.until);
+            self.pauses.lock().add(exchange.ended_at(), pause.until);
         }
     }
 
     /// What was counted of a run that ended now.
     pub(crate) fn at_the_end(&self, now: Instant) -> Counted {
-        let mut counted = *self.0.lock();
-        let too_long = counted.until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
-        counted.paused = counted.paused.saturating_sub(too_long);
-        counted
+        let Pauses { number, together, until } = *self.pauses.lock();
+        let too_long = until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
+        Counted {
+            requests: self.requests.load(Ordering::Relaxed),
+            cut_off: self.cut_off.load(Ordering::Relaxed),
+            pauses: number,
+            paused: together.saturating_sub(too_long),
+        }
     }
 }
 
-impl Counted {
-    fn pause(&mut self, from: Instant, until: Instant) {
+impl Pauses {
+    fn add(&mut self, from: Instant, until: Instant) {
         let lasts = self.until.filter(|until| *until >= from);
-        self.pauses += u64::from(lasts.is_none());
-        self.paused += until.saturating_duration_since(lasts.unwrap_or(from));
+        self.number += u64::from(lasts.is_none());
+        self.together += until.saturating_duration_since(lasts.unwrap_or(from));
         self.until = self.until.max(Some(until));
     }
 }
@@ -70,7 +87,7 @@ mod tests {
         for (from, until, expected) in
             [(0, 10, (1, 10)), (1, 10, (1, 10)), (2, 5, (1, 10)), (9, 12, (1, 12)), (20, 25, (2, 17))]
         {
-            traffic.0.lock().pause(at(from), at(until));
+            traffic.pauses.lock().add(at(from), at(until));
             assert_eq!(pauses(&traffic, at(100)), expected, "{from} to {until}");
         }
         assert_eq!(pauses(&traffic, at(22)), (2, 14));

@@ -165,8 +165,8 @@ impl Outbox {
         number
     }
 
-    /// Whether so many bytes of records wait for the reader that the run may have to: half of the [`ROOM`], since a large
-    /// body may find no room in the library long before there is none here.
+    /// Whether so many bytes of records wait for the reader that the run may have to: half of the [`ROOM`], since a
+    /// large body may find no room in the library long before there is none here.
     pub(crate) fn is_full(&self) -> bool {
         let state = self.state.lock();
         state.bytes >= ROOM / 2 && (state.writing.0 > 0 || !state.ready.is_empty())

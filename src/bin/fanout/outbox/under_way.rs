@@ -16,15 +16,15 @@ pub(crate) struct UnderWay {
 }
 
 impl UnderWay {
-    /// As many as may be in flight, and as many again, which are next in line, and [more](AHEAD), for the sake of speed.
-    /// With retries also those that wait for their next try, of which the library keeps four for each.
+    /// As many as may be in flight, and as many again, which are next in line, and [more](AHEAD), for the sake of
+    /// speed. With retries also those that wait for their next try, of which the library keeps four for each.
     pub(crate) fn new(max_in_flight: usize, retries: bool) -> UnderWay {
         let ahead = max_in_flight.saturating_mul(AHEAD).min(MOST_AHEAD);
         UnderWay::with(max_in_flight, retries, max_in_flight.saturating_add(ahead))
     }
 
-    /// No more: where records cannot keep the room of their bodies, since what they wait for needs some, too, it is their
-    /// number that bounds them.
+    /// No more: where records cannot keep the room of their bodies, since what they wait for needs some, too, it is
+    /// their number that bounds them.
     pub(crate) fn in_order(max_in_flight: usize, retries: bool) -> UnderWay {
         UnderWay::with(max_in_flight, retries, max_in_flight)
     }

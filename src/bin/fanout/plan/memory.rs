@@ -113,8 +113,8 @@ fn part(bytes: u128, what: String) -> Part {
     Part { bytes, what }
 }
 
-/// Those that wait for the writer, and one for each id under way. Where they keep the room of their bodies, there are as
-/// many large ones as there is room for, and if the run ends early, one more from each worker.
+/// Those that wait for the writer, and one for each id under way. Where they keep the room of their bodies, there are
+/// as many large ones as there is room for, and if the run ends early, one more from each worker.
 fn records(settings: &Settings, body: u128, in_flight: u128, under_way: u128) -> Part {
     let escaped = |bytes: u128| bytes.saturating_mul(LONGEST_ESCAPE);
     let headers = if settings.headers { escaped(HEAD) } else { 0 };

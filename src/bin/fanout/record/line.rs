@@ -4,6 +4,7 @@
 //!
 //! The members are written one by one, which keeps their order and does not hold a large body once more.
 
+use std::io::Write;
 use std::time::Duration;
 
 use base64::Engine;
@@ -82,19 +83,25 @@ fn text(value: &HeaderValue) -> String {
 }
 
 fn start(about: About<'_>, status: Option<u16>, more: usize) -> Vec<u8> {
-    let status = status.map_or("null".to_owned(), |status| status.to_string());
     let About { id, attempt, latency } = about;
     // Whole microseconds.
     let millis = latency.as_micros() as f64 / 1_000.0;
     let mut line = Vec::with_capacity(id.len() + 96 + more);
     line.extend(b"{\"id\":");
     string(&mut line, id);
-    line.extend(format!(",\"status\":{status},\"attempt\":{attempt},\"latency_ms\":{millis}").as_bytes());
+    // Into memory: these cannot fail.
+    let _ = match status {
+        Some(status) => write!(line, ",\"status\":{status}"),
+        None => write!(line, ",\"status\":null"),
+    };
+    let _ = write!(line, ",\"attempt\":{attempt},\"latency_ms\":{millis}");
     line
 }
 
 fn member(line: &mut Vec<u8>, name: &str, text: &str) {
-    line.extend(format!(",\"{name}\":").as_bytes());
+    for part in [",\"", name, "\":"] {
+        line.extend(part.as_bytes());
+    }
     string(line, text);
 }
 
