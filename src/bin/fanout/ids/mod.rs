@@ -214,7 +214,7 @@ impl Ids {
     ) -> io::Result<(Receiver<Numbered>, Feeder)> {
         let (ids, receiver) = bounded(ahead);
         let is_bounded = self.source.is_bounded();
-        let skipped = Skipped::new(self.fetched, self.deduplicate);
+        let skipped = Skipped::new(self.fetched, self.deduplicate.then_some(self.total.unwrap_or(0)));
         let skipped = match self.total {
             Some(_) => skipped, // counted already
             None => skipped.counted(self.there_already, self.duplicates),

@@ -31,6 +31,18 @@ impl Seen {
         Seen { keys: [RandomState::new(), RandomState::new()], shards: vec![Shard::default(); SHARDS] }
     }
 
+    /// For so many ids, which it is not to grow for: 22 bytes for each, and a few more if there are fewer than 40,000.
+    pub(crate) fn with_room_for(ids: usize) -> Seen {
+        let mut seen = Seen::new();
+        // A shard has its share of them, and six times the standard deviation of that, which is its root.
+        let share = ids / SHARDS;
+        let most = share + 6 * share.isqrt();
+        for shard in &mut seen.shards {
+            shard.places = vec![0; if ids == 0 { 0 } else { (most + most / 3).max(SMALLEST) }];
+        }
+        seen
+    }
+
     /// Puts `id` in; true if it was not there yet.
     pub(crate) fn insert(&mut self, id: &str) -> bool {
         let fingerprint = self.fingerprint(id);
@@ -112,12 +124,24 @@ mod tests {
 
     #[test]
     fn an_id_is_new_once() {
-        let mut seen = Seen::new();
-        assert!(seen.is_empty());
-        for id in ["1", "01", "", "ü"] {
-            assert!(!seen.contains(id), "{id}");
-            assert!(seen.insert(id), "{id}");
-            assert!(!seen.insert(id) && seen.contains(id) && !seen.is_empty(), "{id}");
+        for mut seen in [Seen::new(), Seen::with_room_for(0), Seen::with_room_for(1)] {
+            assert!(seen.is_empty());
+            for id in ["1", "01", "", "ü"] {
+                assert!(!seen.contains(id), "{id}");
+                assert!(seen.insert(id), "{id}");
+                assert!(!seen.insert(id) && seen.contains(id) && !seen.is_empty(), "{id}");
+            }
+        }
+    }
+
+    #[test]
+    fn with_room_for_them_it_does_not_grow_and_takes_no_more_than_it_would() {
+        for ids in [40_000, 100_000] {
+            let mut seen = Seen::with_room_for(ids);
+            let before = seen.bytes();
+            assert!(before <= 32 * ids, "{before} bytes for {ids} ids");
+            assert!((0..ids).all(|number| seen.insert(&number.to_string())));
+            assert_eq!(seen.bytes(), before);
         }
     }
 

@@ -100,9 +100,12 @@ impl Iterator for Walk {
 }
 
 impl Skipped {
-    pub(super) fn new(fetched: Option<Fetched>, deduplicate: bool) -> Skipped {
+    /// Each id is to come once if `deduplicated` says of how many of them that is known, or 0.
+    pub(super) fn new(fetched: Option<Fetched>, deduplicated: Option<u128>) -> Skipped {
         let (there_already, duplicates) = (Arc::default(), Arc::default());
-        Skipped { fetched, seen: deduplicate.then(Seen::new), there_already, duplicates }
+        // They have all been kept at once to be counted, so there is room for them.
+        let room = |ids: u128| Seen::with_room_for(usize::try_from(ids).unwrap_or(0));
+        Skipped { fetched, seen: deduplicated.map(room), there_already, duplicates }
     }
 
     /// The same, and these are told how many there were.
@@ -135,7 +138,7 @@ mod tests {
         let caught = Caught::default();
         let often = vec!["7"; 5 * SIGN_OF_LIFE as usize].join(",");
         let from = From::Ranges(Ranges::parse(&often).unwrap().walk());
-        let mut walk = Walk::new(from, Skipped::new(None, true), caught.clone());
+        let mut walk = Walk::new(from, Skipped::new(None, Some(0)), caught.clone());
         assert_eq!(walk.next(), Some(Ok("7".to_owned())));
         assert_eq!((caught.progress(), walk.next(), caught.progress()), (0, None, 5));
     }
