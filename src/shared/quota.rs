@@ -266,8 +266,8 @@ impl SharedQuota {
     }
 
     /// Changes the limit of this number, for all processes: each adopts it with its next call, which is within a
-    /// second where somebody waits. What has gathered stays,
-    /// in whole tokens and as far as the new burst holds it. Returns at once; it is in force when Redis has been told.
+    /// second where somebody waits. What has gathered stays, in whole tokens and as far as the new burst holds it.
+    /// Behind a limit that was none nothing has gathered. Returns at once; it is in force when Redis has been told.
     ///
     /// # Errors
     ///

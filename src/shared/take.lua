@@ -130,7 +130,7 @@ for part in string.gmatch(state.buckets or '', '%S+') do had[#had + 1] = tonumbe
 local from = math.max(since, math.min(paused_to, now))
 for l, limit in ipairs(limits) do
   local credit, unit = had[2 * l - 1] or 0, had[2 * l] or limit.unit
-  if unit ~= limit.unit then credit = math.floor(credit / unit) * limit.unit end
+  if unit ~= limit.unit then credit = unit > 0 and math.floor(credit / unit) * limit.unit or 0 end
   if now < paused_to or since < paused_to then credit = math.min(credit, 0) end
   if state.buckets then
     local missing = limit.most - credit

@@ -3,6 +3,7 @@
 mod basics;
 mod client;
 mod faults;
+mod losses;
 mod model;
 mod process;
 mod processes;
