@@ -78,11 +78,13 @@ if state.clock then
   local a, b, c, d = string.match(state.clock, '^(%d+) (%d+) (%d+) (%d+)$')
   seen, not_before, paused_to, line = tonumber(a), tonumber(b), tonumber(c), tonumber(d)
 end
+local changed, gone = {}, {}
 local back = seen - now
 if back > 0 then
   not_before, paused_to = math.max(0, not_before - back), math.max(0, paused_to - back)
-  for _, m in pairs(members) do
+  for name, m in pairs(members) do
     m.lease, m.due, m.promise_due = m.lease - back, m.due - back, m.promise_due - back
+    changed[name] = m
   end
 end
 local since = math.min(seen, now)
@@ -101,12 +103,11 @@ if known > 0 and (not me or me.seq < known) then lost = math.max(lost, now + lea
 if cap > 0 then not_before = math.max(not_before, lost) end
 
 -- Who is gone, and who has not called back in time.
-local changed, gone = {}, {}
 for name, m in pairs(members) do
   if name ~= id then
     if m.lease <= now then
       gone[#gone + 1] = 'm:' .. name
-      members[name] = nil
+      members[name], changed[name] = nil, nil
     else
       if m.place > 0 and m.due + GRACE < now then m.place = 0; changed[name] = m end
       if m.promised > 0 and m.promise_due < now then

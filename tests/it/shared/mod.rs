@@ -2,6 +2,7 @@
 
 mod basics;
 mod client;
+mod clock;
 mod faults;
 mod losses;
 mod model;

@@ -13,8 +13,8 @@ use super::Redis;
 
 const PERIOD: u64 = 1_000; // of a token, in microseconds
 const BURST: u64 = 5;
-const CAP: u64 = 4;
-const LEASE: u64 = 10_000_000;
+pub(super) const CAP: u64 = 4;
+pub(super) const LEASE: u64 = 10_000_000;
 
 /// A call of one process.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ fn step() -> impl Strategy<Value = Step> {
         .prop_map(|(member, after, back, wants, is_lost)| Step { member, after, back, wants, is_lost })
 }
 
-fn script() -> Script {
+pub(super) fn script() -> Script {
     let source = include_str!("../../../src/shared/take.lua");
     let line = "local t = redis.call('TIME')";
     assert_eq!(source.matches(line).count(), 1);
@@ -42,13 +42,24 @@ fn script() -> Script {
 }
 
 /// A process, the number of its call, what it holds and what it wants.
-type Told = (usize, u64, u64, u64);
+pub(super) type Told = (usize, u64, u64, u64);
 
 fn ask(script: &Script, connection: &mut Connection, told: Told, now: u64) -> Vec<Value> {
+    ask_knowing("", script, connection, told, now)
+}
+
+/// Of a process that knows this epoch.
+pub(super) fn ask_knowing(
+    epoch: &str,
+    script: &Script,
+    connection: &mut Connection,
+    told: Told,
+    now: u64,
+) -> Vec<Value> {
     let (member, number, held, wants) = told;
     let mut call = script.key("{fanout:model}");
     call.key("{fanout:model}:epoch");
-    call.arg(format!("member{member}")).arg(number).arg("").arg(0);
+    call.arg(format!("member{member}")).arg(number).arg(epoch).arg(0);
     call.arg(0).arg("terms").arg("terms").arg(1).arg(0).arg(0);
     call.arg(held).arg(0).arg("").arg(CAP).arg(LEASE).arg(3_600_000).arg(86_400_000);
     call.arg(1).arg(1).arg(PERIOD).arg(BURST * PERIOD);
@@ -60,7 +71,7 @@ fn ask(script: &Script, connection: &mut Connection, told: Told, now: u64) -> Ve
 }
 
 /// How many it was granted, and in how many microseconds it is to call again.
-fn call(script: &Script, connection: &mut Connection, told: Told, now: u64) -> (u64, Option<u64>) {
+pub(super) fn call(script: &Script, connection: &mut Connection, told: Told, now: u64) -> (u64, Option<u64>) {
     let answer = ask(script, connection, told, now);
     let number = |index: usize| match &answer[index] {
         Value::Int(number) => *number,
