@@ -93,7 +93,10 @@ local since = math.min(seen, now)
 local lost = 0
 if known_epoch then
   local name, made = string.match(known_epoch, '^(%S+) (%d+)$')
-  if epoch ~= '' and epoch ~= name then lost = tonumber(made) + lease end
+  if epoch ~= '' and epoch ~= name then lost = math.min(tonumber(made), now) + lease end
+  -- Without the state, and not because nobody has called for long.
+  local silence = (epoch_ttl - redis.call('PTTL', KEYS[2])) * 1000
+  if not has and silence < lease then lost = now + lease end
   epoch = name
 else
   if epoch ~= '' or idle == 0 then lost = now + lease end

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use fanout::{CancelToken, Limit, Rate, SharedQuota, SharedQuotaBuilder, SharedStatus};
+use fanout::{CancelToken, HeldUp, Limit, Rate, SharedQuota, SharedQuotaBuilder, SharedStatus};
 
 use crate::support::{GUARD, until};
 
@@ -36,6 +36,17 @@ fn limit(redis: &Redis) -> (Limit, u32) {
         SharedStatus::Known(state) => state.limits[0],
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn a_state_that_is_evicted_is_a_loss_for_who_comes_then_too() {
+    let Some(redis) = Redis::start() else { return };
+    let begin = || quota(&redis.url()).max_in_flight(1).connect().unwrap();
+    let one = begin();
+    let _grant = one.acquire(&CancelToken::new()).unwrap();
+    redis.command("DEL {fanout:test}");
+    let other = begin();
+    assert!(matches!(other.held_up(), Some(HeldUp::Unknown(_))), "{:?}", other.held_up());
 }
 
 #[test]
