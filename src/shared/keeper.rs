@@ -16,7 +16,7 @@ use super::error::{SharedError, SharedErrorKind};
 use super::line::{Given, Line, State, Wanted};
 use super::schedule::{Schedule, after};
 use super::script::{Answer, Ask, Take, Taken, runs};
-use super::terms::Terms;
+use super::terms::{LONGEST_KEPT, Terms};
 
 /// How many waiters one call asks for: 256.
 const MOST_WANTED: usize = 256;
@@ -180,7 +180,8 @@ impl Keeper {
             leaves: task.end,
             held: task.held,
             pause: pause
-                .map(|(until, words)| (until.saturating_duration_since(task.asked_at), words.as_str())),
+                .map(|(until, words)| (until.saturating_duration_since(task.asked_at), words.as_str()))
+                .map(|(left, words)| (left.min(LONGEST_KEPT), words)),
             wants: &runs(&task.wants),
         };
         match self.take.call(&ask, connection) {

@@ -54,7 +54,8 @@ use super::terms::Terms;
 ///   is taken for used: a bucket that is not there is empty.
 /// * **A process that dies** leaves nothing behind for longer than its lease: a token that was granted to it at most, a
 ///   place in a line for 50 ms, its permits for a lease.
-/// * **A pause** that the API asks for in one process holds all of them; then the buckets begin empty.
+/// * **A pause** that the API asks for in one process holds all of them, and those that begin later; then the buckets
+///   begin empty. One of more than a year is taken for a year.
 ///
 /// # The margin
 ///
@@ -99,7 +100,7 @@ use super::terms::Terms;
 /// | waiters that one call asks for; different costs among them | 256; 32 | |
 /// | the name of a quota, of a run | 128 bytes | |
 /// | threads | 2 | |
-/// | the state is kept after the last call | twice the longest of a lease and the time that a bucket takes to fill, and a minute; a year at most | |
+/// | the state is kept after the last call | twice the longest of a lease and the time that a bucket takes to fill, and a minute; for as long as a pause; a year at most | |
 /// | that it is known at all | a day, or twice as long as the state | |
 #[derive(Clone)]
 pub struct SharedQuota {

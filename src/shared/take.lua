@@ -24,6 +24,13 @@ for r = 1, number() do
   for l = 1, #limits do runs[r][l] = number() end
 end
 
+-- So many values cannot be handed over at once.
+local function in_parts(command, values)
+  for from = 1, #values, 1000 do
+    redis.call(command, KEYS[1], unpack(values, from, math.min(from + 999, #values)))
+  end
+end
+
 -- Whole parts: the division of doubles is exact when nothing is left over.
 local function whole(a, b) return (a - math.fmod(a, b)) / b end
 local function whole_up(a, b)
@@ -266,7 +273,7 @@ if cap > 0 and free > 0 and #permit_line > 0 and now >= gate then
   end
 end
 
--- All that has changed, in one write: it is there as a whole, or an error and not at all.
+-- All that has changed: it is there as a whole, or an error and not at all, since only a first write is refused.
 changed[id] = me
 local fields = { 'clock', text(now, not_before, paused_to, line) }
 local function set(field, value) fields[#fields + 1] = field; fields[#fields + 1] = value end
@@ -286,8 +293,11 @@ for name, m in pairs(changed) do
       m.promise_due, unpack(m.wants)))
   end
 end
-redis.call('HSET', KEYS[1], unpack(fields))
-if #gone > 0 then redis.call('HDEL', KEYS[1], unpack(gone)) end
+in_parts('HSET', fields)
+in_parts('HDEL', gone)
+-- What holds all of them up is not forgotten before its end.
+ttl = math.max(ttl, math.ceil((gate - now) / 1000) + 1000)
+epoch_ttl = math.max(epoch_ttl, ttl)
 redis.call('PEXPIRE', KEYS[1], ttl)
 if known_epoch then redis.call('PEXPIRE', KEYS[2], epoch_ttl)
 else redis.call('SET', KEYS[2], epoch .. ' ' .. text(now), 'PX', epoch_ttl) end

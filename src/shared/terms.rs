@@ -105,7 +105,7 @@ impl Terms {
 }
 
 /// A year: what is forgotten after it begins empty.
-const LONGEST_KEPT: Duration = Duration::from_secs(365 * 86_400);
+pub(super) const LONGEST_KEPT: Duration = Duration::from_secs(365 * 86_400);
 
 fn wire_of(limit: Limit) -> String {
     let (rate, burst) = limit.parts();

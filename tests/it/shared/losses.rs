@@ -1,11 +1,11 @@
 //! Answers that are lost, late, or have nobody left to take them; goodbyes and failures that must arrive all the same.
 //! What one process has let go of, another one gets: long before a lease is over.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fanout::{CancelToken, HeldUp, Limit, Rate, SharedQuota, SharedQuotaBuilder, SharedStatus};
 
-use crate::support::{GUARD, until};
+use crate::support::{GUARD, HARDLY_EVER, until};
 
 use super::Redis;
 
@@ -55,5 +55,52 @@ fn a_limit_may_follow_on_none() {
     let quota = quota(&redis.url()).limit(Limit::new(Rate::UNLIMITED, 1)).connect().unwrap();
     gets_one(&quota);
     set(&quota, FAST);
+    gets_one(&quota);
+}
+
+#[test]
+fn a_pause_is_remembered_for_as_long_as_it_lasts() {
+    let Some(redis) = Redis::start() else { return };
+    let quota = quota(&redis.url()).lease(Duration::from_secs(1)).limit(FAST).connect().unwrap();
+    quota.pause_until(Instant::now() + Duration::from_secs(7_200), "retry-after: 7200");
+    let left = |key: &str| match redis.command(&format!("TTL {key}")) {
+        redis::Value::Int(left) => left,
+        other => panic!("{other:?}"),
+    };
+    until("it is told", || left("{fanout:test}") >= 7_200);
+    assert!(left("{fanout:test}:epoch") >= 7_200);
+}
+
+#[test]
+fn a_pause_without_an_end_is_one_of_a_year_and_harms_nobody() {
+    let Some(redis) = Redis::start() else { return };
+    let begin = || quota(&redis.url()).limit(Limit::new(HARDLY_EVER, 1)).connect();
+    let quota = begin().unwrap();
+    let never = Instant::now().checked_add(Duration::from_secs(1 << 60)).unwrap();
+    quota.pause_until(never, "closed for ever");
+    let is_paused = |quota: &SharedQuota| matches!(quota.held_up(), Some(HeldUp::Paused(..)));
+    until("it is told", || begin().is_ok_and(|other| is_paused(&other)));
+    assert!(is_paused(&begin().unwrap()));
+}
+
+/// More of them than the script can name in one command.
+#[test]
+fn many_processes_that_have_died_are_forgotten() {
+    let Some(redis) = Redis::start() else { return };
+    let slow = Limit::new(Rate::per_second(1_000), 2_000);
+    let quota = quota(&redis.url()).limit(slow).use_by(Duration::from_secs(1)).connect().unwrap();
+    let there_are = |member: &str| {
+        let mut many = redis::pipe();
+        for n in 0..9_000 {
+            many.cmd("HSET").arg("{fanout:test}").arg(format!("m:{n:016x}")).arg(member).ignore();
+        }
+        many.exec(&mut redis.connection()).unwrap();
+    };
+    // Their leases are over.
+    there_are("1 1 1 1 1 1 1 1 1 1");
+    gets_one(&quota);
+    // They wait, and have not come when it was their turn.
+    let until = (redis.time() + LEASE).as_micros();
+    there_are(&format!("1 {until} 0 1 1 1 1 1 1 1"));
     gets_one(&quota);
 }
