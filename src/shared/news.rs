@@ -4,12 +4,12 @@
 //! each time that it had to subscribe, it wakes it as well.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 use redis::RedisResult;
 
-use super::connection::Server;
+use super::connection::{REPLY_TIMEOUT, Server};
 use super::line::Line;
 
 /// How often it looks whether it is to end, should the message that tells it be lost; and how long it waits before it
@@ -22,6 +22,9 @@ pub(super) struct Bell {
     has_rung: Mutex<bool>,
     rings: Condvar,
 }
+
+/// After so long in silence it asks whether it is still heard: a connection may be gone without a word. 5 s.
+const SILENCE: Duration = Duration::from_secs(5);
 
 pub(super) struct Listener {
     pub(super) server: Arc<Server>,
@@ -66,12 +69,19 @@ impl Listener {
         channels.subscribe(&self.channels)?;
         channels.set_read_timeout(Some(TICK))?;
         self.wake();
+        let mut heard_at = Instant::now();
         while !self.bell.has_rung() {
             match channels.get_message() {
                 Ok(_) => self.wake(),
-                Err(error) if error.is_timeout() => {}
-                Err(error) => return Err(error),
+                Err(error) if !error.is_timeout() => return Err(error),
+                Err(_) if heard_at.elapsed() < SILENCE => continue,
+                Err(_) => {
+                    channels.set_read_timeout(Some(REPLY_TIMEOUT))?;
+                    channels.ping::<()>()?;
+                    channels.set_read_timeout(Some(TICK))?;
+                }
             }
+            heard_at = Instant::now();
         }
         Ok(())
     }

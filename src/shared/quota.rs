@@ -96,6 +96,7 @@ use super::terms::Terms;
 /// | who is called back keeps its place | 50 ms | |
 /// | who waits for a permit asks again, in case the message is lost | 250 ms | |
 /// | who waits for tokens asks again, in case the limits have changed | 1 s | |
+/// | who listens for messages and hears nothing makes sure that it is heard | 5 s | |
 /// | a permit that came back is told, if there are others | with the next call; 50 ms | |
 /// | waiters that one call asks for; different costs among them | 256; 32 | |
 /// | the name of a quota, of a run | 128 bytes | |

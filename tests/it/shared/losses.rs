@@ -8,6 +8,7 @@ use fanout::{CancelToken, HeldUp, Limit, Rate, SharedQuota, SharedQuotaBuilder, 
 use crate::support::{GUARD, HARDLY_EVER, until};
 
 use super::Redis;
+use super::ferry::Ferry;
 
 /// Longer than any test waits.
 const LEASE: Duration = Duration::from_secs(600);
@@ -36,6 +37,19 @@ fn limit(redis: &Redis) -> (Limit, u32) {
         SharedStatus::Known(state) => state.limits[0],
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn who_hears_no_messages_any_more_notices() {
+    let Some(redis) = Redis::start() else { return };
+    let ferry = Ferry::to(&redis);
+    let [one, other] = [ferry.url(), redis.url()].map(|url| quota(&url).limit(FAST).run("nightly").connect());
+    let (one, other) = (one.unwrap(), other.unwrap());
+    until("it listens", || ferry.connections() == 2);
+    ferry.silence();
+    gets_one(&one);
+    until("it listens anew", || ferry.connections() >= 4);
+    drop(other);
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod basics;
 mod client;
 mod clock;
 mod faults;
+mod ferry;
 mod losses;
 mod model;
 mod process;
