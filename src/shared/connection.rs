@@ -59,6 +59,7 @@ impl Server {
         };
         let why = match error.detail() {
             _ if error.is_timeout() => format!("no answer within {REPLY_TIMEOUT:?}"),
+            _ if error.kind() == ErrorKind::Parse => "what answers there is no Redis".to_owned(),
             Some(detail) => format!("{} {detail}", error.code().unwrap_or_default()).trim().to_owned(),
             None => error.to_string(),
         };
@@ -72,7 +73,7 @@ fn is_final(error: &RedisError) -> bool {
         ErrorKind::AuthenticationFailed | ErrorKind::InvalidClientConfig => true,
         ErrorKind::Server(ServerErrorKind::NoPerm) => true,
         ErrorKind::Extension => {
-            matches!(error.code(), Some("NOAUTH" | "WRONGPASS"))
+            matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "WRONGTYPE"))
         }
         // A mistake of the script's, or a server that lacks what it needs; but what a full memory says is an error of
         // the script's, too, where it stops in it.

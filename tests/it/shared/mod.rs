@@ -7,6 +7,7 @@ mod faults;
 mod ferry;
 mod losses;
 mod model;
+mod odd_servers;
 mod process;
 mod processes;
 mod server;
