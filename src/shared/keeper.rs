@@ -61,6 +61,9 @@ struct Task {
     asked_at: Instant,
     wants: Vec<Wanted>,
     held: u32,
+    /// Since when Redis may know of permits that nobody holds: of those that this call is granted, should its answer be
+    /// lost, or else of those that came back.
+    untold: Option<Instant>,
     pause: Option<(Instant, String)>,
     failure: Option<String>,
     end: bool,
@@ -90,6 +93,7 @@ impl Keeper {
                 asked_at: Instant::now(),
                 wants: Vec::new(),
                 held: 0,
+                untold: None,
                 pause: None,
                 failure: None,
                 end: false,
@@ -126,17 +130,14 @@ impl Keeper {
             state.void_leases();
         }
         let todo = &mut state.todo;
-        todo.released = None;
+        let released = todo.released.take();
         todo.is_woken = false;
         self.link.changes.append(&mut todo.limits);
-        Task {
-            asked_at: now,
-            pause: todo.pause.clone(),
-            failure: todo.failure.take(),
-            end: todo.end,
-            held: if todo.end { 0 } else { state.held },
-            wants: if todo.end { Vec::new() } else { state.wants().take(MOST_WANTED).collect() },
-        }
+        let (pause, failure, end) = (todo.pause.clone(), todo.failure.take(), todo.end);
+        let wants: Vec<Wanted> = state.wants().take(if end { 0 } else { MOST_WANTED }).collect();
+        let untold = wants.iter().any(|wanted| wanted.permit).then_some(now).or(released);
+        let held = if end { 0 } else { state.held };
+        Task { asked_at: now, wants, held, untold, pause, failure, end }
     }
 
     /// One round trip.
@@ -202,6 +203,8 @@ impl Keeper {
     }
 
     fn done(&mut self, task: Task, answered: Result<Answer, SharedError>) {
+        // A connection whose answer was late, and no worse, is as good as before.
+        let is_heard = matches!(answered, Ok(Answer::Taken(_)));
         let taken = answered.and_then(|answer| self.take_in(&task, answer));
         let Err(error) = taken else {
             self.link.failing_since = None;
@@ -213,8 +216,9 @@ impl Keeper {
         let since = *link.failing_since.get_or_insert(task.asked_at);
         let mut state = self.line.lock();
         state.trouble = Some((since, error.clone()));
-        // What could not be told is told again.
-        state.todo.failure = state.todo.failure.take().or(task.failure);
+        if !is_heard {
+            link.connection = None;
+        }
         match error.kind() {
             SharedErrorKind::Differs | SharedErrorKind::RunFailed => {
                 state.dismiss_all(&error);
@@ -226,12 +230,12 @@ impl Keeper {
                 parts.iter().for_each(CancelToken::cancel);
             }
             SharedErrorKind::Unreachable if now.saturating_duration_since(since) < self.redis_wait => {
-                link.connection = None;
+                state.tell_again(task, self.terms.lease, now);
                 self.schedule.fails(link.tries, since + self.redis_wait, now);
                 link.tries = link.tries.saturating_add(1);
             }
             _ => {
-                link.connection = None;
+                state.tell_again(task, self.terms.lease, now);
                 link.failing_since = None;
                 state.dismiss_all(&SharedError::after(now.saturating_duration_since(since), &error));
                 self.schedule.fails(link.tries, now + self.redis_wait, now);
@@ -293,7 +297,10 @@ impl Keeper {
         let granted = if is_held_up { 0 } else { (taken.granted as usize).min(task.wants.len()) };
         state.adopt(&self.terms);
         state.set_gate(taken.gate.map(|(left, why)| (after(asked_at, left), why)));
-        state.hand_out(&task.wants[..granted], given);
+        let handed_out = state.hand_out(&task.wants[..granted], given);
+        if state.counts_permits && handed_out < taken.granted as usize {
+            state.todo.released.get_or_insert(now);
+        }
         let first = taken.tokens_in.map(|(_, first)| after(asked_at, first));
         state.dismiss_the_hopeless(first, now);
         drop(state);
@@ -316,6 +323,16 @@ impl Keeper {
         let text =
             format!("the quota has other limits in Redis at {name}: there {theirs:?}, and here {ours:?}");
         SharedError::new(SharedErrorKind::Differs, text)
+    }
+}
+
+impl State {
+    /// What could not be told; what was held, only until a lease is over that may have begun with that call.
+    fn tell_again(&mut self, task: Task, lease: Duration, now: Instant) {
+        let todo = &mut self.todo;
+        todo.failure = todo.failure.take().or(task.failure);
+        let untold = task.untold.filter(|since| now.saturating_duration_since(*since) < lease);
+        todo.released = todo.released.into_iter().chain(untold).max();
     }
 }
 

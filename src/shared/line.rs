@@ -79,7 +79,7 @@ pub(super) struct ToDo {
     pub(super) pause: Option<(Instant, String)>,
     /// A permit is there for this process.
     pub(super) is_woken: bool,
-    /// When the first of the permits came back that Redis has not been told of yet.
+    /// When the first of the permits came back, or was granted to nobody, of which Redis has not been told yet.
     pub(super) released: Option<Instant>,
     /// Limits to be changed, by their numbers.
     pub(super) limits: Vec<(usize, Limit)>,
@@ -301,8 +301,9 @@ impl State {
     }
 
     /// Hands out what was granted to those who were asked for, the first of `wants`. Those who have left meanwhile
-    /// leave theirs to who wants the same, and what nobody takes is forgotten.
-    pub(super) fn hand_out(&mut self, wants: &[Wanted], given: Given) {
+    /// leave theirs to who wants the same. Returns how many were taken; the others are forgotten.
+    pub(super) fn hand_out(&mut self, wants: &[Wanted], given: Given) -> usize {
+        let mut taken = 0;
         for Wanted { line, permit, cost } in wants {
             let Some((ticket, _, _)) = self.lines[*line].head().filter(|(_, wanted, _)| *wanted == cost)
             else {
@@ -313,8 +314,10 @@ impl State {
             }
             if let Some(waiter) = self.lines[*line].leave(ticket) {
                 waiter.tell(Ok(given));
+                taken += 1;
             }
         }
+        taken
     }
 
     /// Tells those for whom there is no hope now: who has no time to wait until `first`, or for the end of the gate.

@@ -3,12 +3,14 @@
 
 use std::time::{Duration, Instant};
 
-use fanout::{CancelToken, HeldUp, Limit, Rate, SharedQuota, SharedQuotaBuilder, SharedStatus};
+use fanout::{
+    CancelToken, HeldUp, Limit, Rate, SharedAcquireError, SharedQuota, SharedQuotaBuilder, SharedStatus,
+};
 
-use crate::support::{GUARD, HARDLY_EVER, until};
+use crate::support::{Call, GUARD, HARDLY_EVER, spawn, until};
 
 use super::Redis;
-use super::ferry::Ferry;
+use super::ferry::{Ferry, Way};
 
 /// Longer than any test waits.
 const LEASE: Duration = Duration::from_secs(600);
@@ -19,11 +21,33 @@ fn quota(url: &str) -> SharedQuotaBuilder {
     SharedQuota::builder(url, "test").is_idle(true).lease(LEASE).redis_wait(GUARD)
 }
 
+/// One by the ferry, and another one. Both listen to what they are told, and have nothing to ask for.
+fn two(
+    redis: &Redis,
+    ferry: &Ferry,
+    settings: impl Fn(SharedQuotaBuilder) -> SharedQuotaBuilder,
+) -> [SharedQuota; 2] {
+    let both = [ferry.url(), redis.url()].map(|url| settings(quota(&url)).connect().unwrap());
+    // The first call of all, and that of who has begun to listen.
+    until("both listen", || both.iter().all(|quota| quota.calls() >= 2));
+    both
+}
+
+/// Grants are hardly ever late.
+fn one_permit(builder: SharedQuotaBuilder) -> SharedQuotaBuilder {
+    builder.max_in_flight(1).use_by(Duration::from_secs(1))
+}
+
 /// Sets this limit, which the other one does not know yet.
 #[track_caller]
 fn set(quota: &SharedQuota, limit: Limit) {
     quota.set_limit(0, limit).unwrap();
     until("it is in force", || quota.limits() == [limit]);
+}
+
+fn wanting(quota: &SharedQuota, cancel: &CancelToken) -> Call<Result<(), SharedAcquireError>> {
+    let (quota, cancel) = (quota.clone(), cancel.clone());
+    spawn(move || quota.acquire(&cancel).map(drop))
 }
 
 #[track_caller]
@@ -37,6 +61,67 @@ fn limit(redis: &Redis) -> (Limit, u32) {
         SharedStatus::Known(state) => state.limits[0],
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn a_permit_that_nobody_was_left_to_take_is_another_ones() {
+    let Some(redis) = Redis::start() else { return };
+    let ferry = Ferry::to(&redis);
+    let [one, other] = two(&redis, &ferry, one_permit);
+    ferry.hold(Way::Back);
+    let cancel = CancelToken::new();
+    let waits = wanting(&one, &cancel);
+    until("the answer is on its way", || ferry.is_holding());
+    cancel.cancel();
+    waits.wait().unwrap_err();
+    ferry.release();
+    gets_one(&other);
+}
+
+#[test]
+fn a_permit_whose_grant_was_lost_is_another_ones_though_nobody_waits_any_more() {
+    let Some(redis) = Redis::start() else { return };
+    let ferry = Ferry::to(&redis);
+    let [one, other] = two(&redis, &ferry, one_permit);
+    ferry.hold(Way::Back);
+    let cancel = CancelToken::new();
+    let waits = wanting(&one, &cancel);
+    until("the answer is on its way", || ferry.is_holding());
+    cancel.cancel();
+    waits.wait().unwrap_err();
+    ferry.lose();
+    gets_one(&other);
+}
+
+#[test]
+fn a_permit_that_came_back_is_told_once_more_if_that_was_lost() {
+    let Some(redis) = Redis::start() else { return };
+    let ferry = Ferry::to(&redis);
+    let [one, other] = two(&redis, &ferry, one_permit);
+    let grant = one.acquire(&CancelToken::new()).unwrap();
+    ferry.hold(Way::There);
+    drop(grant);
+    until("it is told", || ferry.is_holding());
+    ferry.lose();
+    gets_one(&other);
+}
+
+#[test]
+fn what_has_gathered_outlasts_an_answer_that_is_late() {
+    let Some(redis) = Redis::start() else { return };
+    let ferry = Ferry::to(&redis);
+    let quota = quota(&ferry.url()).limit(Limit::new(Rate::per_second(10), 20)).connect().unwrap();
+    until("five have gathered", || limit(&redis).1 >= 5);
+    let connections = ferry.connections();
+    ferry.hold(Way::Back);
+    let waits = wanting(&quota, &CancelToken::new());
+    until("the answer is on its way", || ferry.is_holding());
+    let held = Instant::now();
+    until("it is late", || held.elapsed() > Duration::from_millis(10));
+    ferry.release();
+    waits.wait().unwrap();
+    assert!(limit(&redis).1 >= 3, "{:?}", limit(&redis));
+    assert_eq!(ferry.connections(), connections);
 }
 
 #[test]
