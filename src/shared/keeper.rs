@@ -4,6 +4,7 @@
 //! gone. Mostly it sleeps: until somebody joins a line and nothing has been asked for yet; until the instant that Redis
 //! has named; until it is woken because a permit is there. See `schedule`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -47,7 +48,7 @@ pub(super) struct Link {
     epoch: String,
     generation: u64,
     /// Changes of limits that are not in force yet.
-    changes: Vec<(usize, crate::limiter::Limit)>,
+    changes: BTreeMap<usize, crate::limiter::Limit>,
     /// When the latest call that was answered was made, and its number.
     heard_at: Option<Instant>,
     heard: u64,
@@ -265,8 +266,12 @@ impl Keeper {
                 self.line.tell(|state| {
                     state.adopt(&self.terms);
                     state.dismiss_the_hopeless(None, task.asked_at);
-                    // On top of what has come between.
-                    state.todo.limits.append(&mut link.changes);
+                    // On top of what others have set, and below what was set here since.
+                    let before = std::mem::take(&mut link.changes);
+                    for (number, limit) in before {
+                        state.todo.limits.entry(number).or_insert(limit);
+                    }
+                    state.todo.released = state.todo.released.or(task.untold);
                 });
                 self.schedule.again();
                 Ok(())

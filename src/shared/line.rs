@@ -18,6 +18,7 @@
 //!
 //! Flags and condvars are used as at the turnstile: an interrupt takes the lock before it notifies.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -82,7 +83,7 @@ pub(super) struct ToDo {
     /// When the first of the permits came back, or was granted to nobody, of which Redis has not been told yet.
     pub(super) released: Option<Instant>,
     /// Limits to be changed, by their numbers.
-    pub(super) limits: Vec<(usize, Limit)>,
+    pub(super) limits: BTreeMap<usize, Limit>,
     /// What has ended the run, for the others.
     pub(super) failure: Option<String>,
     /// The last handle is gone.

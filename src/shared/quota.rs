@@ -284,7 +284,7 @@ impl SharedQuota {
         if number >= self.inner.terms.limits.len() {
             return Err(InvalidLimit::NoSuchLimit);
         }
-        self.inner.line.tell(|state| state.todo.limits.push((number, limit)));
+        self.inner.line.tell(|state| _ = state.todo.limits.insert(number, limit));
         Ok(())
     }
 

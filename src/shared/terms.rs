@@ -19,6 +19,7 @@
 //! `p`, both divided by what they have in common. All are integers, and the script's numbers are doubles, in which
 //! those are exact below 2⁵³. A limit that would come near that is refused.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -55,7 +56,7 @@ impl Terms {
     }
 
     /// With these changes; nothing if there are none.
-    pub(super) fn with(&self, changes: &[(usize, Limit)]) -> Option<Terms> {
+    pub(super) fn with(&self, changes: &BTreeMap<usize, Limit>) -> Option<Terms> {
         let mut changed = self.clone();
         for (number, limit) in changes {
             *changed.limits.get_mut(*number)? = *limit;

@@ -107,6 +107,32 @@ fn a_permit_that_came_back_is_told_once_more_if_that_was_lost() {
 }
 
 #[test]
+fn a_permit_that_came_back_is_told_once_more_if_the_limits_have_changed() {
+    let Some(redis) = Redis::start() else { return };
+    let ferry = Ferry::to(&redis);
+    let [one, other] = two(&redis, &ferry, |builder| builder.limit(FAST).max_in_flight(1));
+    let grant = one.acquire(&CancelToken::new()).unwrap();
+    set(&other, Limit::new(Rate::per_second(2_000), 20));
+    drop(grant);
+    gets_one(&other);
+}
+
+#[test]
+fn of_two_limits_that_one_sets_while_another_does_the_later_is_in_force() {
+    let Some(redis) = Redis::start() else { return };
+    let ferry = Ferry::to(&redis);
+    let [one, other] = [ferry.url(), redis.url()].map(|url| quota(&url).limit(FAST).connect().unwrap());
+    let [theirs, first, second] = [2_000, 3_000, 4_000].map(|n| Limit::new(Rate::per_second(n), 25));
+    set(&other, theirs);
+    ferry.hold(Way::Back);
+    one.set_limit(0, first).unwrap();
+    until("that there is another one is on its way", || ferry.is_holding());
+    one.set_limit(0, second).unwrap();
+    ferry.release();
+    until("the later is in force", || limit(&redis).0 == second);
+}
+
+#[test]
 fn what_has_gathered_outlasts_an_answer_that_is_late() {
     let Some(redis) = Redis::start() else { return };
     let ferry = Ferry::to(&redis);
