@@ -22,6 +22,9 @@ use super::terms::{LONGEST_KEPT, Terms};
 /// How many waiters one call asks for: 256.
 const MOST_WANTED: usize = 256;
 
+/// How often the first call of all is made, and the last, while others set other limits: 3 times.
+const MOST_TRIES: usize = 3;
+
 /// See the module's documentation.
 pub(super) struct Keeper {
     pub(super) line: Arc<Line>,
@@ -75,21 +78,41 @@ impl Keeper {
     pub(super) fn run(mut self) {
         loop {
             let task = self.next();
-            let answered = self.ask(&task);
             if task.end {
-                // What cannot be said any more is found out when the lease ends.
-                if let Some(mut connection) = self.link.connection.take().filter(|_| answered.is_ok()) {
-                    let _ = self.take.dismiss_listener(&self.member, &mut connection);
-                }
-                return;
+                return self.say_goodbye(&task);
             }
+            let answered = self.ask(&task);
             self.done(task, answered);
         }
     }
 
+    /// The last call, once more if other limits were set since the latest one, or the connection is gone. What cannot
+    /// be said any more is found out when the lease ends.
+    fn say_goodbye(&mut self, task: &Task) {
+        let mut failures = 0;
+        for _ in 0..MOST_TRIES {
+            match self.ask(task) {
+                Ok(adopt @ Answer::Adopt(..)) => _ = self.take_in(task, adopt),
+                Ok(_) => {
+                    let _ = self.try_to_publish();
+                    return;
+                }
+                Err(_) if failures == 0 => (self.link.connection, failures) = (None, 1),
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Whether this user may; and who listens for this process looks whether it is to end.
+    pub(super) fn try_to_publish(&mut self) -> Result<(), SharedError> {
+        let Some(connection) = &mut self.link.connection else { return Ok(()) };
+        let woken = self.take.wake_listener(&self.member, connection);
+        woken.map_err(|error| self.server.failed("a message", error))
+    }
+
     /// The first call of all, on the caller's thread: so that what is wrong is known before anything begins.
     pub(super) fn introduce(&mut self) -> Result<(), SharedError> {
-        for _ in 0..3 {
+        for _ in 0..MOST_TRIES {
             let task = Task {
                 asked_at: Instant::now(),
                 wants: Vec::new(),
@@ -145,9 +168,6 @@ impl Keeper {
     fn ask(&mut self, task: &Task) -> Result<Answer, SharedError> {
         let link = &mut self.link;
         if link.connection.is_none() {
-            if task.end {
-                return Err(SharedError::new(SharedErrorKind::Unreachable, "not connected"));
-            }
             link.connection = Some(self.server.connect()?);
             link.is_cold = link.had_one;
             link.had_one = true;
@@ -178,7 +198,7 @@ impl Keeper {
             terms,
             first_terms: &self.first_terms,
             is_idle: self.is_idle,
-            is_cold: link.is_cold,
+            is_cold: link.is_cold && !task.end, // who goes takes nothing
             leaves: task.end,
             held: task.held,
             pause: pause

@@ -39,7 +39,7 @@ use super::terms::Terms;
 /// ```
 ///
 /// Clones are the same quota; when the last one is dropped, it says goodbye to Redis and its threads are joined, which
-/// may take a second if Redis does not answer.
+/// may take two seconds if Redis does not answer.
 ///
 /// # What holds
 ///

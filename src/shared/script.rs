@@ -124,9 +124,9 @@ impl Take {
         both.query(connection)
     }
 
-    /// Ends the wait of the one who listens for this process.
-    pub(super) fn dismiss_listener(&self, member: &str, connection: &mut Connection) -> RedisResult<()> {
-        redis::cmd("PUBLISH").arg(self.keys.channel(member)).arg("end").exec(connection)
+    /// Wakes the one who listens for this process.
+    pub(super) fn wake_listener(&self, member: &str, connection: &mut Connection) -> RedisResult<()> {
+        redis::cmd("PUBLISH").arg(self.keys.channel(member)).arg("look").exec(connection)
     }
 }
 

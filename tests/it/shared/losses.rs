@@ -4,7 +4,8 @@
 use std::time::{Duration, Instant};
 
 use fanout::{
-    CancelToken, HeldUp, Limit, Rate, SharedAcquireError, SharedQuota, SharedQuotaBuilder, SharedStatus,
+    CancelToken, HeldUp, Limit, Rate, SharedAcquireError, SharedErrorKind, SharedQuota, SharedQuotaBuilder,
+    SharedStatus,
 };
 
 use crate::support::{Call, GUARD, HARDLY_EVER, spawn, until};
@@ -118,6 +119,29 @@ fn a_permit_that_came_back_is_told_once_more_if_the_limits_have_changed() {
 }
 
 #[test]
+fn a_goodbye_is_said_once_more_if_the_limits_have_changed() {
+    let Some(redis) = Redis::start() else { return };
+    let ferry = Ferry::to(&redis);
+    let [one, other] = two(&redis, &ferry, |builder| builder.limit(FAST).max_in_flight(1));
+    let _grant = one.acquire(&CancelToken::new()).unwrap();
+    set(&other, Limit::new(Rate::per_second(2_000), 20));
+    drop(one);
+    gets_one(&other);
+}
+
+/// As where the server closes those that were idle for some time.
+#[test]
+fn a_goodbye_is_said_on_a_new_connection_if_the_old_one_is_gone() {
+    let Some(redis) = Redis::start() else { return };
+    let ferry = Ferry::to(&redis);
+    let [one, other] = two(&redis, &ferry, one_permit);
+    let _grant = one.acquire(&CancelToken::new()).unwrap();
+    redis.command("CLIENT KILL TYPE normal SKIPME yes");
+    drop(one);
+    gets_one(&other);
+}
+
+#[test]
 fn of_two_limits_that_one_sets_while_another_does_the_later_is_in_force() {
     let Some(redis) = Redis::start() else { return };
     let ferry = Ferry::to(&redis);
@@ -148,6 +172,25 @@ fn what_has_gathered_outlasts_an_answer_that_is_late() {
     waits.wait().unwrap();
     assert!(limit(&redis).1 >= 3, "{:?}", limit(&redis));
     assert_eq!(ferry.connections(), connections);
+}
+
+#[test]
+fn a_failure_is_told_though_the_connection_was_just_lost_and_the_process_ends() {
+    let Some(redis) = Redis::start() else { return };
+    let ferry = Ferry::to(&redis);
+    let [fails, other] =
+        [ferry.url(), redis.url()].map(|url| quota(&url).limit(FAST).run("nightly").connect());
+    let (fails, other) = (fails.unwrap(), other.unwrap());
+    ferry.hold(Way::There);
+    fails.pause_until(Instant::now() + Duration::from_millis(1), "for an instant");
+    until("it is told", || ferry.is_holding());
+    fails.fail("it rains");
+    ferry.lose();
+    drop(fails);
+    until("it is known", || {
+        matches!(other.acquire(&CancelToken::new()),
+            Err(SharedAcquireError::Failed(error)) if error.kind() == SharedErrorKind::RunFailed)
+    });
 }
 
 #[test]
@@ -228,4 +271,14 @@ fn many_processes_that_have_died_are_forgotten() {
     let until = (redis.time() + LEASE).as_micros();
     there_are(&format!("1 {until} 0 1 1 1 1 1 1 1"));
     gets_one(&quota);
+}
+
+#[test]
+fn the_last_handle_is_dropped_in_time_though_nothing_is_answered() {
+    let Some(redis) = Redis::start() else { return };
+    let ferry = Ferry::to(&redis);
+    let quota = quota(&ferry.url()).limit(FAST).max_in_flight(1).connect().unwrap();
+    let _grant = quota.acquire(&CancelToken::new()).unwrap();
+    ferry.hold(Way::Back);
+    spawn(move || drop(quota)).wait();
 }
