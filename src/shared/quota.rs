@@ -176,6 +176,9 @@ impl SharedQuota {
             schedule: Schedule::default(),
         };
         keeper.introduce()?;
+        if listens {
+            keeper.try_to_publish()?;
+        }
         let mut inner = Inner {
             name,
             server: server.clone(),

@@ -4,9 +4,9 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::thread;
 
-use fanout::{Limit, Rate, SharedErrorKind, SharedQuota};
+use fanout::{CancelToken, Limit, Rate, SharedErrorKind, SharedQuota};
 
-use crate::support::spawn;
+use crate::support::{GUARD, spawn};
 
 use super::Redis;
 
@@ -61,4 +61,16 @@ fn another_kind_of_key_is_refused() {
         assert!(error.is_none_or(|error| error.kind() == SharedErrorKind::Refused));
         redis.command(&format!("DEL {key}"));
     }
+}
+
+#[test]
+fn who_may_not_hear_messages_is_told_so_before_anything_begins() {
+    let Some(redis) = Redis::start() else { return };
+    redis.command("ACL SETUSER deaf on >sesame ~{fanout:* resetchannels +@all");
+    let url = format!("redis://deaf:sesame@127.0.0.1:{}/", redis.port());
+    let error = SharedQuota::builder(&url, "test").limit(FAST).max_in_flight(2).connect().unwrap_err();
+    assert_eq!(error.kind(), SharedErrorKind::Refused, "{error}");
+    // Who needs none needs no leave.
+    let quota = SharedQuota::builder(&url, "alone").limit(FAST).connect().unwrap();
+    drop(quota.acquire(&CancelToken::new().with_timeout(GUARD)).unwrap());
 }
