@@ -260,6 +260,7 @@ impl Keeper {
                 link.failing_since = None;
                 state.dismiss_all(&SharedError::after(now.saturating_duration_since(since), &error));
                 self.schedule.fails(link.tries, now + self.redis_wait, now);
+                link.tries = link.tries.saturating_add(1);
             }
         }
     }

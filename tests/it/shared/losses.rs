@@ -193,6 +193,21 @@ fn a_failure_is_told_though_the_connection_was_just_lost_and_the_process_ends() 
     });
 }
 
+/// A process that holds permits calls now and then, and must not do it without a pause.
+#[test]
+fn who_is_refused_does_not_ask_all_the_time() {
+    let Some(redis) = Redis::start() else { return };
+    let ferry = Ferry::to(&redis);
+    let quota = quota(&ferry.url()).max_in_flight(1).lease(Duration::from_secs(1)).connect().unwrap();
+    let _grant = quota.acquire(&CancelToken::new()).unwrap();
+    let before = ferry.connections();
+    redis.command("ACL SETUSER default -time");
+    until("it is refused", || ferry.connections() > before);
+    let refused = Instant::now();
+    until("some time has passed", || refused.elapsed() > Duration::from_millis(500));
+    assert!(ferry.connections() < before + 20, "{} connections", ferry.connections() - before);
+}
+
 #[test]
 fn who_hears_no_messages_any_more_notices() {
     let Some(redis) = Redis::start() else { return };
