@@ -14,7 +14,7 @@ use crate::cancel::CancelToken;
 
 use super::connection::Server;
 use super::error::{SharedError, SharedErrorKind};
-use super::line::{Given, Line, State, Wanted};
+use super::line::{Given, Line, State, ToDo, Wanted};
 use super::schedule::{Schedule, after};
 use super::script::{Answer, Ask, Take, Taken, runs};
 use super::terms::{LONGEST_KEPT, Terms};
@@ -244,6 +244,11 @@ impl Keeper {
             SharedErrorKind::Differs | SharedErrorKind::RunFailed => {
                 state.dismiss_all(&error);
                 state.failed = Some(error);
+                // There is nothing to tell any more but what is held.
+                let ToDo { pause, limits, failure, .. } = &mut state.todo;
+                (*pause, *failure) = (None, None);
+                limits.clear();
+                link.changes.clear();
                 self.schedule.fails(link.tries, now + self.redis_wait, now);
                 link.tries = link.tries.saturating_add(1);
                 let parts: Vec<CancelToken> = state.parts.iter().map(|(_, cancel)| cancel.clone()).collect();

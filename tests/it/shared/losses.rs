@@ -175,6 +175,32 @@ fn what_has_gathered_outlasts_an_answer_that_is_late() {
 }
 
 #[test]
+fn who_learns_that_the_run_has_failed_asks_no_more() {
+    let Some(redis) = Redis::start() else { return };
+    let part = || quota(&redis.url()).limit(FAST).run("nightly").connect().unwrap();
+    let (fails, other) = (part(), part());
+    let calls = |command: &str| {
+        let redis::Value::BulkString(stats) = redis.command("INFO commandstats") else { panic!() };
+        let stats = String::from_utf8(stats).unwrap();
+        let at = stats.find(&format!("cmdstat_{command}:calls=")).map(|at| &stats[at..]);
+        let number = at.and_then(|text| text.split(['=', ',']).nth(1)).unwrap_or("0");
+        number.parse::<u32>().unwrap()
+    };
+    let [messages, asked] = ["publish", "evalsha"].map(calls);
+    fails.fail("it rains");
+    for quota in [&fails, &other] {
+        let is_over = || matches!(quota.acquire(&CancelToken::new()), Err(SharedAcquireError::Failed(_)));
+        until("it is known", is_over);
+    }
+    fails.pause_until(Instant::now() + GUARD, "never mind");
+    other.set_limit(0, Limit::new(Rate::per_second(2_000), 20)).unwrap();
+    let known = Instant::now();
+    until("some time has passed", || known.elapsed() > Duration::from_millis(300));
+    assert_eq!(calls("publish"), messages + 1);
+    assert!(calls("evalsha") < asked + 12, "{}", calls("evalsha") - asked);
+}
+
+#[test]
 fn a_failure_is_told_though_the_connection_was_just_lost_and_the_process_ends() {
     let Some(redis) = Redis::start() else { return };
     let ferry = Ferry::to(&redis);
