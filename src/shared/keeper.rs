@@ -333,6 +333,7 @@ impl Keeper {
             state.todo.released.get_or_insert(now);
         }
         let first = taken.tokens_in.map(|(_, first)| after(asked_at, first));
+        let first = first.zip(task.wants.get(taken.granted as usize).map(|wanted| wanted.cost));
         state.dismiss_the_hopeless(first, now);
         drop(state);
         if is_late {

@@ -321,17 +321,25 @@ impl State {
         taken
     }
 
-    /// Tells those for whom there is no hope now: who has no time to wait until `first`, or for the end of the gate.
-    pub(super) fn dismiss_the_hopeless(&mut self, first: Option<Instant>, now: Instant) {
+    /// Tells those for whom there is no hope now: who has no time to wait until the `first` of them has what it wants,
+    /// which is of this cost, or for the end of the gate.
+    pub(super) fn dismiss_the_hopeless(&mut self, first: Option<(Instant, Cost)>, now: Instant) {
         let State { gate, measures, lines, .. } = self;
+        let (mut first, mut somebody_stays) = (first, false);
         dismiss(lines, |cost, waiter| {
             if let Err(exceeds) = terms::check(measures, cost) {
                 return Some(Denied::ExceedsBurst(exceeds));
             }
-            if waiter.deadline.zip(first).is_some_and(|(deadline, first)| deadline < first) {
+            // Where all ahead are dismissed, and it wants something else, that may be there sooner.
+            first = first.filter(|(_, of)| somebody_stays || of == cost);
+            let is_too_late = |deadline: Instant| first.is_some_and(|(at, _)| deadline < at);
+            if waiter.deadline.is_some_and(is_too_late) {
                 return Some(Denied::DeadlineExceeded);
             }
-            check_gate(gate.as_ref()?, waiter.max_pause, waiter.deadline, now).err()
+            let gate = gate.as_ref();
+            let why = gate.and_then(|gate| check_gate(gate, waiter.max_pause, waiter.deadline, now).err());
+            somebody_stays |= why.is_none();
+            why
         });
     }
 
@@ -353,7 +361,8 @@ impl State {
     }
 }
 
-fn dismiss(lines: &mut [Queue<Cost, Arc<Waiter>>; 2], why: impl Fn(&Cost, &Waiter) -> Option<Denied>) {
+/// Asks of each, in order.
+fn dismiss(lines: &mut [Queue<Cost, Arc<Waiter>>; 2], mut why: impl FnMut(&Cost, &Waiter) -> Option<Denied>) {
     for line in lines {
         let all = line.iter();
         let hopeless: Vec<_> =

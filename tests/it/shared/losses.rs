@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use fanout::{
-    CancelToken, HeldUp, Limit, Rate, SharedAcquireError, SharedErrorKind, SharedQuota, SharedQuotaBuilder,
-    SharedStatus,
+    CancelToken, Cost, HeldUp, Limit, Rate, SharedAcquireError, SharedErrorKind, SharedQuota,
+    SharedQuotaBuilder, SharedStatus,
 };
 
 use crate::support::{Call, GUARD, HARDLY_EVER, spawn, until};
@@ -256,6 +256,30 @@ fn a_state_that_is_evicted_is_a_loss_for_who_comes_then_too() {
     redis.command("DEL {fanout:test}");
     let other = begin();
     assert!(matches!(other.held_up(), Some(HeldUp::Unknown(_))), "{:?}", other.held_up());
+}
+
+#[test]
+fn who_wants_little_is_not_dismissed_with_who_wants_much() {
+    let Some(redis) = Redis::start() else { return };
+    let much = Cost::each(19);
+    let quota = quota(&redis.url()).limit(Limit::new(Rate::per_second(1), 30));
+    let quota = quota.use_by(Duration::from_secs(1)).connect().unwrap();
+    until("two have gathered", || limit(&redis).1 >= 2);
+    let cancel = CancelToken::new().with_timeout(Duration::from_secs(5));
+    // Both are asked for by the same call: the one that lets them wait is under way.
+    redis.command("CLIENT PAUSE 200 WRITE");
+    let first = wanting(&quota, &CancelToken::new());
+    until("it waits", || quota.waiting() == 1);
+    let wants_much = {
+        let (quota, cancel) = (quota.clone(), cancel.clone());
+        spawn(move || quota.acquire_cost(&cancel, much).map(drop))
+    };
+    until("it waits", || quota.waiting() == 2);
+    let wants_little = wanting(&quota, &cancel);
+    until("they wait", || quota.waiting() == 3);
+    first.wait().unwrap();
+    assert!(matches!(wants_much.wait(), Err(SharedAcquireError::DeadlineExceeded)));
+    wants_little.wait().unwrap();
 }
 
 #[test]
