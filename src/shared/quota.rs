@@ -73,15 +73,21 @@ use super::terms::Terms;
 ///
 /// # What does not hold
 ///
-/// * A process that is stopped (by a signal, or with its machine) for longer than its lease, and had requests on the
-///   wire: these are still under way when its permits are given to others. It notices by itself when it goes on, and
-///   uses no permit and no grant of before; but what is on the wire is on the wire.
+/// * A process that is stopped (by a signal, say) for longer than its lease, and had requests on the wire: these are
+///   still under way when its permits are given to others. It notices by itself when it goes on, and uses no permit and
+///   no grant of before; but what is on the wire is on the wire. If it was stopped with its machine, and the monotonic
+///   clock with it (Linux stops it while a machine is suspended), it notices only by the next answer from Redis, and a
+///   grant that was under way may be used.
 /// * A fail-over: Redis replicates asynchronously, so a replica that takes over may not know the latest grants. Whoever
 ///   has to connect anew therefore begins with empty buckets, for all: that errs to the slow side. And whose latest
 ///   call is not known there says so, and nobody gets a permit for a lease, as after an eviction of the key or the loss
 ///   of all of it. But whoever is first to call the replica, and is known there, may be granted permits that others
 ///   hold: until one of those calls, which is at once if it waits, and after a third of a lease at the latest.
-/// * The clock of the server: if it is set forward, up to a burst comes too early.
+///   And a process that begins at that moment, and is the first to call, is granted what has gathered by what is known
+///   there: so is one after a restart of Redis with a state that is older than the latest grants.
+/// * The clock of the server: if it is set forward, up to a burst comes too early, a pause ends too early, and if it is
+///   by more than a lease, so do the permits of all: until each is heard of again, which is at once if it waits, and
+///   after a third of a lease at the latest; then nobody gets a permit for a lease.
 /// * More than one server of Redis: this is for a single one, with replicas if need be. A cluster works as long as the
 ///   address is that of the node with the key.
 ///
@@ -89,7 +95,7 @@ use super::terms::Terms;
 ///
 /// | what | bound | setting |
 /// | --- | --- | --- |
-/// | connecting; an answer | 500 ms each | |
+/// | connecting to an address, once its name is looked up; an answer | 500 ms each | |
 /// | nothing from Redis | 10 s | [`redis_wait`](crate::SharedQuotaBuilder::redis_wait) |
 /// | a process that is not heard of keeps its permits | 30 s | [`lease`](crate::SharedQuotaBuilder::lease) |
 /// | a grant may be used | 5 ms | [`use_by`] |
