@@ -4,12 +4,18 @@
 //! are `log` key-values. What can be secret (a URL, a header, a body) is not in them; a server's word about its limits
 //! is.
 
+#[cfg(feature = "redis")]
+mod shared;
+
 use std::time::Duration;
 
 use log::kv::Value;
 use log::{Level, Record};
 
 use crate::error::{ErrorKind, Sent};
+
+#[cfg(feature = "redis")]
+pub(crate) use shared::QuotaEvent;
 
 /// The target of every record.
 pub(crate) const TARGET: &str = "fanout";
@@ -58,9 +64,13 @@ impl Event<'_> {
 /// Logs an event.
 pub(crate) fn emit(event: &Event<'_>) {
     let level = event.level();
-    if level <= log::STATIC_MAX_LEVEL && level <= log::max_level() {
+    if is_on(level) {
         write(event, level);
     }
+}
+
+fn is_on(level: Level) -> bool {
+    level <= log::STATIC_MAX_LEVEL && level <= log::max_level()
 }
 
 #[cold]
@@ -223,14 +233,41 @@ mod tests {
             Event::FewerWorkers { workers: 1, wanted: 8 },
         ];
         all.iter().for_each(emit);
+        let tables = tables();
+        check(&tables[0], all.len());
+        #[cfg(feature = "redis")]
+        check(&tables[1], emit_those_of_a_quota());
+    }
+
+    #[cfg(feature = "redis")]
+    fn emit_those_of_a_quota() -> usize {
+        let (time, grants, text) = (Duration::ZERO, 1, "7");
+        let all = [
+            QuotaEvent::Unknown { wait: time },
+            QuotaEvent::Lost { wait: time },
+            QuotaEvent::PausedElsewhere { pause: time, told_by: text },
+            QuotaEvent::OutOfReach { cause: &text },
+            QuotaEvent::Reached { gone: time },
+            QuotaEvent::LeaseLost { permits: 1 },
+            QuotaEvent::ThrownAway { grants, late: time },
+            QuotaEvent::LimitsAdopted { generation: 1, limits: &text },
+            QuotaEvent::RunFailedElsewhere { error: text },
+        ];
+        all.iter().for_each(|event| event.emit("key-7"));
+        all.len()
+    }
+
+    /// Those of the crate's documentation, without their heads.
+    fn tables() -> Vec<Vec<&'static str>> {
+        let tables = include_str!("lib.rs").split("//! | message | level | fields |\n").skip(1);
+        let of = |text: &'static str| text.lines().skip(1).take_while(|line| line.starts_with("//! |"));
+        tables.map(|text| of(text).collect()).collect()
+    }
+
+    #[track_caller]
+    fn check(table: &[&str], events: usize) {
         let seen = SEEN.lock().unwrap();
-        let table: Vec<&str> = include_str!("lib.rs")
-            .lines()
-            .skip_while(|line| *line != "//! | message | level | fields |")
-            .skip(2)
-            .take_while(|line| line.starts_with("//! |"))
-            .collect();
-        assert_eq!(table.len(), all.len(), "an event for each line");
+        assert_eq!(table.len(), events, "an event for each line");
         for line in table {
             assert!(seen.iter().any(|seen| seen == line), "{line} is not logged; these are: {seen:#?}");
         }

@@ -140,6 +140,24 @@
 //! for permit and tokens, `kind` an [`ErrorKind`], `sent` a [`Sent`]. A failed request has no `status` if no head
 //! came. What was cut off because another id failed is not logged.
 //!
+//! Of a [shared quota](crate::Builder), with the feature `redis`:
+//!
+//! | message | level | fields |
+//! | --- | --- | --- |
+//! | `quota unknown` | info | `quota` `wait_ms` |
+//! | `quota lost` | warn | `quota` `wait_ms` |
+//! | `paused elsewhere` | info | `quota` `pause_ms` `told_by` |
+//! | `quota out of reach` | warn | `quota` `cause` |
+//! | `quota reached again` | info | `quota` `gone_ms` |
+//! | `lease lost` | warn | `quota` `permits` |
+//! | `late grants thrown away` | info | `quota` `grants` `late_ms` |
+//! | `limits adopted` | info | `quota` `generation` `limits` |
+//! | `run failed elsewhere` | info | `quota` `error` |
+//!
+//! `quota` is its name. Redis is out of reach when the second call in a row has failed, and that is told once, until it
+//! can be asked again; `gone_ms` counts from the first call that failed. `cause` names the server, and no password;
+//! `error` is what another process has told of its failure, or a program by `SharedQuota::fail`.
+//!
 //! **Beware of what lies below:** at the levels debug and trace, ureq logs the paths and queries of URLs. Where they
 //! hold secrets, cap the targets `ureq`, `ureq_proto` and `rustls` at info, as the command-line tool does.
 //!

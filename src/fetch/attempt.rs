@@ -114,7 +114,7 @@ impl<'a, 'w> Attempt<'a, 'w> {
                 }
             };
             if token.is_late() {
-                self.fetcher.quota.unanswered(token);
+                self.fetcher.quota.thrown_away(token);
                 continue;
             }
             self.times.waited += token.granted_at.saturating_duration_since(since);

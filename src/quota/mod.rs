@@ -177,6 +177,13 @@ impl Quota {
         }
     }
 
+    /// A token was late, and its request is not begun by it.
+    pub(crate) fn thrown_away(&self, token: Token) {
+        #[cfg(feature = "redis")]
+        self.tell_of_late(&token);
+        self.unanswered(token);
+    }
+
     /// The server has refused it because of a limit of its own, or has not.
     fn adapt(&self, token: Token, refused: Option<Why>) {
         let Some((adaptive, ticket)) = self.adaptive.as_ref().zip(token.ticket) else {

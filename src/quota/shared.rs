@@ -3,8 +3,11 @@
 //! The client's own cap and its controller come first: who holds a permit of the client's and its leave to go stands in
 //! the line of the shared quota, so that what that grants is used at once.
 
+use std::time::Instant;
+
 use crate::cancel::{CancelToken, Stopped};
 use crate::error::{Error, ErrorKind};
+use crate::events::QuotaEvent;
 use crate::fan_out::Fellows;
 use crate::shared::{self, SharedError, SharedQuota, Want};
 
@@ -33,6 +36,14 @@ impl Quota {
                 self.unanswered(own);
                 Err(denied.into())
             }
+        }
+    }
+
+    /// To the log.
+    pub(super) fn tell_of_late(&self, token: &Token) {
+        if let Some((shared, use_by)) = self.settings.shared.as_ref().zip(token.use_by) {
+            let late = Instant::now().saturating_duration_since(use_by);
+            QuotaEvent::ThrownAway { grants: 1, late }.emit(shared.name());
         }
     }
 

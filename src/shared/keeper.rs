@@ -14,6 +14,7 @@ use crate::cancel::CancelToken;
 
 use super::connection::Server;
 use super::error::{SharedError, SharedErrorKind};
+use super::journal::Journal;
 use super::line::{Given, Line, State, ToDo, Wanted};
 use super::schedule::{Schedule, after};
 use super::script::{Answer, Ask, Take, Taken, runs};
@@ -38,6 +39,7 @@ pub(super) struct Keeper {
     pub(super) redis_wait: Duration,
     pub(super) link: Link,
     pub(super) schedule: Schedule,
+    pub(super) journal: Journal,
 }
 
 /// What is known of the state in Redis.
@@ -71,6 +73,8 @@ struct Task {
     pause: Option<(Instant, String)>,
     failure: Option<String>,
     end: bool,
+    /// How many permits were held when the lease ended, if it has.
+    permits_lost: u32,
 }
 
 impl Keeper {
@@ -78,6 +82,7 @@ impl Keeper {
     pub(super) fn run(mut self) {
         loop {
             let task = self.next();
+            self.journal.lease_lost(task.permits_lost);
             if task.end {
                 return self.say_goodbye(&task);
             }
@@ -121,6 +126,7 @@ impl Keeper {
                 pause: None,
                 failure: None,
                 end: false,
+                permits_lost: 0,
             };
             let answer = self.ask(&task)?;
             let is_done = matches!(answer, Answer::Taken(_));
@@ -150,9 +156,9 @@ impl Keeper {
 
     fn task(&mut self, state: &mut State, now: Instant) -> Task {
         // Counted from before the call that renewed them, and so over before Redis takes it so.
-        if self.link.heard_at.is_some_and(|heard| now.saturating_duration_since(heard) >= self.terms.lease) {
-            state.void_leases();
-        }
+        let heard_at = self.link.heard_at;
+        let is_over = heard_at.is_some_and(|heard| now.saturating_duration_since(heard) >= self.terms.lease);
+        let permits_lost = if is_over { state.void_leases() } else { 0 };
         let todo = &mut state.todo;
         let released = todo.released.take();
         todo.is_woken = false;
@@ -161,7 +167,7 @@ impl Keeper {
         let wants: Vec<Wanted> = state.wants().take(if end { 0 } else { MOST_WANTED }).collect();
         let untold = wants.iter().any(|wanted| wanted.permit).then_some(now).or(released);
         let held = if end { 0 } else { state.held };
-        Task { asked_at: now, wants, held, untold, pause, failure, end }
+        Task { asked_at: now, wants, held, untold, pause, failure, end, permits_lost }
     }
 
     /// One round trip.
@@ -212,6 +218,7 @@ impl Keeper {
                     link.changes.clear();
                     link.generation = generation;
                     self.terms = changed;
+                    self.journal.adopted(generation, &self.terms);
                 }
                 Ok(answer)
             }
@@ -224,6 +231,10 @@ impl Keeper {
     }
 
     fn done(&mut self, task: Task, answered: Result<Answer, SharedError>) {
+        match &answered {
+            Ok(_) => self.journal.reached(Instant::now()),
+            Err(error) => self.journal.failed(task.asked_at, error),
+        }
         // A connection whose answer was late, and no worse, is as good as before.
         let is_heard = matches!(answered, Ok(Answer::Taken(_)));
         let taken = answered.and_then(|answer| self.take_in(&task, answer));
@@ -289,6 +300,7 @@ impl Keeper {
                     return Err(self.differs(&wire));
                 };
                 (link.generation, self.terms) = (generation, terms);
+                self.journal.adopted(generation, &self.terms);
                 self.line.tell(|state| {
                     state.adopt(&self.terms);
                     state.dismiss_the_hopeless(None, task.asked_at);
@@ -305,6 +317,7 @@ impl Keeper {
             Answer::Differs(wire) => Err(self.differs(&wire)),
             Answer::RunFailed(text) => {
                 (link.heard_at, link.heard) = (Some(task.asked_at), link.number);
+                self.journal.run_failed(&text, task.failure.as_ref() == Some(&text));
                 let text = format!("another process of the run has failed: {text}");
                 Err(SharedError::new(SharedErrorKind::RunFailed, text))
             }
@@ -317,6 +330,7 @@ impl Keeper {
         let given = Given { at: now, use_by, server_micros: taken.now, lease: 0 };
         let is_late = taken.granted > 0 && now > use_by;
         self.schedule.answered(asked_at, &taken, self.terms.lease);
+        self.journal.heard(asked_at, task.pause.as_ref().map(|(until, _)| *until), &taken);
         let mut state = self.line.lock();
         let given = Given { lease: state.lease, ..given };
         state.trouble = None;
@@ -337,6 +351,7 @@ impl Keeper {
         state.dismiss_the_hopeless(first, now);
         drop(state);
         if is_late {
+            self.journal.thrown_away(taken.granted, now.saturating_duration_since(use_by));
             let text = format!(
                 "Redis at {} answers after {:?}, and a grant may be used for {:?}",
                 self.server.name,

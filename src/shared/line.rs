@@ -19,6 +19,7 @@
 //! Flags and condvars are used as at the turnstile: an interrupt takes the lock before it notifies.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -348,16 +349,17 @@ impl State {
         dismiss(&mut self.lines, |_, _| Some(Denied::Failed(error.clone())));
     }
 
-    /// The leases may have ended: whatever was held is held no more.
-    pub(super) fn void_leases(&mut self) {
-        if self.held > 0 {
-            self.held = 0;
+    /// The leases may have ended: whatever was held is held no more. Tells how many permits that were.
+    pub(super) fn void_leases(&mut self) -> u32 {
+        let held = mem::take(&mut self.held);
+        if held > 0 {
             self.lease += 1;
             let holders: Vec<_> = self.lines[HOLDERS].iter().map(|(ticket, _, _)| ticket).collect();
             for waiter in holders.into_iter().filter_map(|ticket| self.lines[HOLDERS].leave(ticket)) {
                 waiter.tell(Err(Denied::Failed(lease_lost())));
             }
         }
+        held
     }
 }
 

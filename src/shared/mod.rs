@@ -6,7 +6,7 @@
 //! thread (`keeper`) asks for all of them, when `schedule` says so: one round trip, in which the `script` takes tokens
 //! and permits for as many as wait, and gives back what has come back. `news` hears when a permit is there, or the run
 //! has failed. `terms` computes what the limits are in whole numbers, `connection` is the way to the server, `keys` has
-//! the names, `error` says why not, and `status` what it all looks like from outside.
+//! the names, `error` says why not, `status` what it all looks like from outside, and `journal` what is logged of it.
 //!
 //! # The script
 //!
@@ -52,6 +52,7 @@
 mod builder;
 mod connection;
 mod error;
+mod journal;
 mod keeper;
 mod keys;
 mod line;

@@ -11,6 +11,7 @@ use crate::limiter::{Cost, InvalidLimit, Limit};
 
 use super::connection::Server;
 use super::error::{SharedAcquireError, SharedError, SharedErrorKind};
+use super::journal::Journal;
 use super::keeper::{Keeper, Link};
 use super::keys::Keys;
 use super::line::{Denied, Given, Lease, Line, Want};
@@ -180,6 +181,7 @@ impl SharedQuota {
             redis_wait,
             link: Link::default(),
             schedule: Schedule::default(),
+            journal: Journal::new(name.clone()),
         };
         keeper.introduce()?;
         if listens {

@@ -12,10 +12,10 @@ use crate::support::{Answer, Server, builder, fetch, fetch_each, patient};
 
 /// One record of ours.
 #[derive(Clone, Debug)]
-struct Line {
-    level: Level,
-    message: String,
-    fields: BTreeMap<String, String>,
+pub(crate) struct Line {
+    pub(crate) level: Level,
+    pub(crate) message: String,
+    pub(crate) fields: BTreeMap<String, String>,
 }
 
 /// The one logger of this process. Tests run side by side and log into it: each finds its own lines by their
@@ -49,7 +49,7 @@ impl Log for Recorder {
     fn flush(&self) {}
 }
 
-fn record() {
+pub(crate) fn record() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         log::set_logger(&RECORDER).unwrap();
@@ -59,15 +59,16 @@ fn record() {
 
 /// The lines about an id, in order.
 fn lines_about(id: &str) -> Vec<Line> {
-    let lines = RECORDER.0.lock();
-    lines
-        .iter()
-        .filter(|line| line.fields.get("user_id").is_some_and(|user_id| user_id == id))
-        .cloned()
-        .collect()
+    lines_with("user_id", id)
 }
 
-fn number(line: &Line, field: &str) -> f64 {
+/// The lines with this value of a field, in order.
+pub(crate) fn lines_with(field: &str, value: &str) -> Vec<Line> {
+    let lines = RECORDER.0.lock();
+    lines.iter().filter(|line| line.fields.get(field).is_some_and(|is| is == value)).cloned().collect()
+}
+
+pub(crate) fn number(line: &Line, field: &str) -> f64 {
     line.fields[field].parse().unwrap()
 }
 

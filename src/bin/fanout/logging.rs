@@ -43,7 +43,8 @@ pub(crate) fn start(talk: TalkArgs, screen: &Screen) {
     let logger = builder.build();
     log::set_max_level(logger.filter());
     // It fails only where a logger has been set before.
-    let _ = log::set_boxed_logger(Box::new(Capped(logger)));
+    let is_asked = asked.is_some() || level(talk).is_some();
+    let _ = log::set_boxed_logger(Box::new(Capped { logger, is_asked }));
 }
 
 /// From now on, failed requests are told with their URL.
@@ -86,26 +87,30 @@ impl<'kvs> VisitSource<'kvs> for Fields<'_> {
     }
 }
 
-struct Capped(Logger);
+struct Capped {
+    logger: Logger,
+    /// Whether somebody has asked for a level.
+    is_asked: bool,
+}
 
 impl Log for Capped {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        may_pass(metadata) && self.0.enabled(metadata)
+        may_pass(metadata) && self.logger.enabled(metadata)
     }
 
     fn log(&self, record: &Record<'_>) {
-        if !may_pass(record.metadata()) {
+        if !may_pass(record.metadata()) || !self.is_asked && is_on_the_screen(record) {
             return;
         }
-        let is_debug = self.0.enabled(&Metadata::builder().target(OURS).level(Level::Debug).build());
+        let is_debug = self.logger.enabled(&Metadata::builder().target(OURS).level(Level::Debug).build());
         match ENDPOINT.get().filter(|_| is_debug).and_then(|endpoint| Failed::of(record, endpoint)) {
-            Some(failed) => self.0.log(&record.to_builder().key_values(&failed).build()),
-            None => self.0.log(record),
+            Some(failed) => self.logger.log(&record.to_builder().key_values(&failed).build()),
+            None => self.logger.log(record),
         }
     }
 
     fn flush(&self) {
-        self.0.flush();
+        self.logger.flush();
     }
 }
 
@@ -132,6 +137,12 @@ impl Source for Failed<'_> {
         visitor.visit_pair(Key::from_str("method"), Value::from(self.method))?;
         visitor.visit_pair(Key::from_str("url"), Value::from(self.url.as_str()))
     }
+}
+
+/// What a shared quota waits for is told there, for people: these alone have a `quota` and a `cause` or a `wait_ms`.
+fn is_on_the_screen(record: &Record<'_>) -> bool {
+    let has = |field| record.key_values().get(Key::from_str(field)).is_some();
+    record.target() == OURS && has("quota") && (has("cause") || has("wait_ms"))
 }
 
 fn may_pass(metadata: &Metadata<'_>) -> bool {

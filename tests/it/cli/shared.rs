@@ -90,7 +90,7 @@ fn a_password_is_told_to_nobody() {
 
 #[test]
 fn a_redis_that_goes_away_ends_the_run_and_so_it_does_with_keep_going() {
-    for more in [&[][..], &["--keep-going"]] {
+    for more in [&[][..], &["--keep-going", "-v"]] {
         let Some(redis) = Redis::start() else { return };
         drop(handle(&redis));
         let (api, place) = (Api::new(), redis.url());
@@ -107,6 +107,8 @@ fn a_redis_that_goes_away_ends_the_run_and_so_it_does_with_keep_going() {
         let waits: Vec<&str> = done.stderr.lines().filter(|line| line.starts_with("waiting for ")).collect();
         assert!(waits.len() == 1 && waits[0].contains("2.5s at most"), "{}", done.stderr);
         assert!(done.stderr.contains(", 0 failed"), "{}", done.stderr);
+        // That line is enough for who has not asked for more.
+        assert_eq!(done.stderr.contains("quota out of reach"), more.contains(&"-v"), "{}", done.stderr);
         // The first one was taken from the list above.
         assert_eq!(done.records().len(), api.ids_so_far().len() + 1);
     }

@@ -5,6 +5,7 @@ mod client;
 mod clock;
 mod faults;
 mod ferry;
+mod logging;
 mod losses;
 mod model;
 mod odd_servers;
