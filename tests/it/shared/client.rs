@@ -108,6 +108,25 @@ fn the_first_failure_of_a_part_ends_the_others_in_whatever_they_are_blocked() {
     quota(&redis).limit(FAST).run("the-next-night").connect().unwrap();
 }
 
+/// A process whose run has failed has nothing to say any more, until it goes.
+#[test]
+fn a_failure_and_a_pause_are_told_once() {
+    let Some(redis) = Redis::start() else { return };
+    let quota = quota(&redis).limit(FAST).run("nightly").connect().unwrap();
+    let calls = || {
+        let text: String = redis::from_redis_value(redis.command("INFO commandstats")).unwrap();
+        let line = text.lines().find(|line| line.starts_with("cmdstat_evalsha:")).unwrap();
+        line.split(['=', ',']).nth(1).unwrap().parse::<u64>().unwrap()
+    };
+    quota.pause_until(Instant::now() + Duration::from_secs(3_600), "retry-after: 3600");
+    quota.fail("id 13: the server answered 500");
+    until("it knows", || quota.acquire(&CancelToken::new()).is_err());
+    let (before, knew) = (calls(), redis.time());
+    until("there was time for more", || redis.time() >= knew + Duration::from_millis(500));
+    let after = calls();
+    assert!(after <= before + 2, "{} calls more", after - before);
+}
+
 #[test]
 fn what_a_client_cannot_have_beside_a_shared_quota_is_refused() {
     let Some(redis) = Redis::start() else { return };
