@@ -184,7 +184,7 @@ impl FanOutClient {
     /// With a [shared](crate::Builder) quota (feature `redis`) it is what this client keeps by itself, before it stands
     /// in line for the shared limits: unlimited, but for a pause and for what [`adaptive`](crate::Builder::adaptive)
     /// has found out. What is set or settled here counts for this client alone; the shared limits are those of the
-    /// quota, and are set there.
+    /// quota, and are set and settled there.
     #[must_use]
     pub fn limiter(&self) -> &RateLimiter {
         self.inner.fetcher.quota.limiter()

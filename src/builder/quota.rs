@@ -56,7 +56,7 @@ impl Builder {
 
     /// What each request of an id costs, by the text of the id: so many tokens of each limit. An id that costs more
     /// than a burst is refused before anything is sent for it. Where a cost is known only afterwards, tell the rest to
-    /// [`settle`](crate::RateLimiter::settle). Defaults to one of each.
+    /// [`settle`](crate::RateLimiter::settle), which a shared quota has as well. Defaults to one of each.
     pub fn cost(mut self, cost: impl Fn(&str) -> Cost + Send + Sync + 'static) -> Builder {
         self.cost = Some(Arc::new(cost));
         self

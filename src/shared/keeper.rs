@@ -5,6 +5,7 @@
 //! has named; until it is woken because a permit is there. See `schedule`.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,7 @@ use super::journal::Journal;
 use super::line::{Given, Line, State, ToDo, Wanted};
 use super::schedule::{Schedule, after};
 use super::script::{Answer, Ask, Take, Taken, runs};
+use super::settled::Settled;
 use super::terms::{LONGEST_KEPT, Terms};
 
 /// How many waiters one call asks for: 256.
@@ -72,6 +74,7 @@ struct Task {
     untold: Option<Instant>,
     pause: Option<(Instant, String)>,
     failure: Option<String>,
+    settled: Settled,
     end: bool,
     /// How many permits were held when the lease ended, if it has.
     permits_lost: u32,
@@ -125,6 +128,7 @@ impl Keeper {
                 untold: None,
                 pause: None,
                 failure: None,
+                settled: Settled::default(),
                 end: false,
                 permits_lost: 0,
             };
@@ -164,10 +168,11 @@ impl Keeper {
         todo.is_woken = false;
         self.link.changes.append(&mut todo.limits);
         let (pause, failure, end) = (todo.pause.clone(), todo.failure.take(), todo.end);
+        let settled = mem::take(&mut todo.settled);
         let wants: Vec<Wanted> = state.wants().take(if end { 0 } else { MOST_WANTED }).collect();
         let untold = wants.iter().any(|wanted| wanted.permit).then_some(now).or(released);
         let held = if end { 0 } else { state.held };
-        Task { asked_at: now, wants, held, untold, pause, failure, end, permits_lost }
+        Task { asked_at: now, wants, held, untold, pause, failure, settled, end, permits_lost }
     }
 
     /// One round trip.
@@ -210,6 +215,7 @@ impl Keeper {
             pause: pause
                 .map(|(until, words)| (until.saturating_duration_since(task.asked_at), words.as_str()))
                 .map(|(left, words)| (left.min(LONGEST_KEPT), words)),
+            settled: &task.settled,
             wants: &runs(&task.wants),
         };
         match self.take.call(&ask, connection) {
@@ -237,6 +243,9 @@ impl Keeper {
         }
         // A connection whose answer was late, and no worse, is as good as before.
         let is_heard = matches!(answered, Ok(Answer::Taken(_)));
+        if !matches!(answered, Ok(Answer::Taken(_) | Answer::RunFailed(_))) {
+            self.line.lock().todo.settled.owe_again(&task.settled, Instant::now());
+        }
         let taken = answered.and_then(|answer| self.take_in(&task, answer));
         let Err(error) = taken else {
             self.link.failing_since = None;

@@ -31,6 +31,7 @@ use crate::turnstile::Queue;
 
 use super::error::{SharedError, SharedErrorKind};
 use super::script::Gate;
+use super::settled::Settled;
 use super::terms::{self, Measure, Terms};
 
 /// See the module's documentation.
@@ -83,6 +84,7 @@ pub(super) struct ToDo {
     pub(super) is_woken: bool,
     /// When the first of the permits came back, or was granted to nobody, of which Redis has not been told yet.
     pub(super) released: Option<Instant>,
+    pub(super) settled: Settled,
     /// Limits to be changed, by their numbers.
     pub(super) limits: BTreeMap<usize, Limit>,
     /// What has ended the run, for the others.
@@ -232,6 +234,15 @@ impl Line {
     pub(super) fn tell(&self, change: impl FnOnce(&mut State)) {
         change(&mut self.state.lock());
         self.news.notify_one();
+    }
+
+    /// Adds to what is settled, of which the quota thread tells when it has the time.
+    pub(super) fn settle(&self, add: impl FnOnce(&mut Settled)) {
+        let mut state = self.state.lock();
+        add(&mut state.todo.settled);
+        if state.heeds.releases {
+            self.news.notify_one();
+        }
     }
 
     /// How many wait.

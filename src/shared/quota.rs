@@ -105,6 +105,7 @@ use super::terms::Terms;
 /// | who waits for tokens asks again, in case the limits have changed | 1 s | |
 /// | who listens for messages and hears nothing makes sure that it is heard | 5 s | |
 /// | a permit that came back is told, if there are others | with the next call; 50 ms | |
+/// | what a cost turns out to be is told | with the next call; 50 ms | |
 /// | waiters that one call asks for; different costs among them | 256; 32 | |
 /// | the name of a quota, of a run | 128 bytes | |
 /// | threads | 2 | |
@@ -236,6 +237,14 @@ impl SharedQuota {
         Ok(Grant { given, lease })
     }
 
+    pub(super) fn line(&self) -> &Line {
+        &self.inner.line
+    }
+
+    pub(super) fn number_of_limits(&self) -> usize {
+        self.inner.terms.limits.len()
+    }
+
     pub(crate) fn has_run(&self) -> bool {
         self.inner.has_run
     }
@@ -292,7 +301,7 @@ impl SharedQuota {
         if one.measures().is_none() || one.too_tight().is_some() {
             return Err(InvalidLimit::CannotBeShared);
         }
-        if number >= self.inner.terms.limits.len() {
+        if number >= self.number_of_limits() {
             return Err(InvalidLimit::NoSuchLimit);
         }
         self.inner.line.tell(|state| _ = state.todo.limits.insert(number, limit));

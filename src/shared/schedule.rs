@@ -7,6 +7,7 @@
 //! | Redis has said when a gate opens | then |
 //! | it waits for permits | when it is woken; every 250 ms ([`PERMIT_TICK`]), should the message be lost |
 //! | permits came back | with the next call; 50 ms ([`RELEASE_WITHIN`]) later at most, and where they are scarce 100 µs, or at once if somebody here waits for one |
+//! | a cost has turned out to be another | with the next call; 50 ms later at most |
 //! | it holds permits | each third of a lease |
 //! | all have left the line in which Redis has it | at once |
 //! | a call has failed | at once, then after 10 ms, and twice as long each time, up to 500 ms |
@@ -116,8 +117,10 @@ impl Schedule {
         let waits = [self.tokens_at, self.permits_at, self.gate_at].into_iter().flatten();
         let waits = waits.filter(|_| somebody_waits);
         let release = todo.released.map(|since| since + self.release_within(state));
+        let settled = todo.settled.since.map(|since| since + RELEASE_WITHIN);
         let beat = self.beat_at.filter(|_| state.held > 0);
-        let due = waits.chain(at_once.then_some(now)).chain(new).chain(release).chain(beat).min()?;
+        let due =
+            waits.chain(at_once.then_some(now)).chain(new).chain(release).chain(settled).chain(beat).min()?;
         Some(self.not_before.map_or(due, |not_before| due.max(not_before)))
     }
 

@@ -8,6 +8,7 @@ use crate::limiter::Cost;
 
 use super::keys::Keys;
 use super::line::Wanted;
+use super::settled::Settled;
 use super::terms::Terms;
 
 /// The one script, and the keys that it works on.
@@ -40,6 +41,7 @@ pub(super) struct Ask<'a> {
     pub(super) held: u32,
     /// How much is left of the pause that it has been told, and in which words.
     pub(super) pause: Option<(Duration, &'a str)>,
+    pub(super) settled: &'a Settled,
     /// What it wants, in order.
     pub(super) wants: &'a [Run],
 }
@@ -147,8 +149,10 @@ impl Ask<'_> {
         call.arg(terms.max_in_flight.unwrap_or(0)).arg(micros(terms.lease));
         call.arg(millis(terms.kept_for())).arg(millis(epoch_is_kept_for(terms)));
         call.arg(measures.len());
-        for measure in &measures {
+        let Settled { owed, back, .. } = self.settled;
+        for (measure, (owed, back)) in measures.iter().zip(owed.iter().zip(back)) {
             call.arg(measure.gain).arg(measure.unit).arg(measure.most());
+            call.arg(measure.countable(*owed)).arg(measure.countable(*back));
         }
         call.arg(self.wants.len());
         for run in self.wants {

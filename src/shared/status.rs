@@ -4,6 +4,7 @@
 //! there: credit up to now, and processes whose leases are over are gone.
 
 use std::collections::HashMap;
+use std::str::FromStr;
 use std::time::Duration;
 
 use redis::{Connection, RedisResult, Script};
@@ -88,23 +89,26 @@ pub(super) fn read(keys: &Keys, connection: &mut Connection) -> RedisResult<Opti
 /// Pure: what the hash says at this instant of the server's clock.
 fn state(hash: &HashMap<String, String>, now: u64) -> Option<SharedState> {
     let terms = Terms::from_wire(hash.get("terms")?)?;
-    let [seen, not_before, paused_to, ..] = numbers(hash.get("clock")?)[..] else { return None };
+    let [seen, not_before, paused_to, ..] = numbers::<u64>(hash.get("clock")?)[..] else { return None };
     // A clock that was set back takes the instants with it.
     let back = seen.saturating_sub(now);
     let [not_before, paused_to] = [not_before, paused_to].map(|at| at.saturating_sub(back));
     let since = seen.min(now).max(paused_to.min(now));
-    let buckets = numbers(hash.get("buckets").map_or("", String::as_str));
+    let buckets: Vec<i64> = numbers(hash.get("buckets").map_or("", String::as_str));
     let tokens = terms.measures()?.into_iter().enumerate().map(|(index, measure)| {
         let bucket = [buckets.get(2 * index), buckets.get(2 * index + 1)];
         let credit = match bucket {
-            [Some(credit), Some(unit)] if *unit > 0 => credit / unit * measure.unit + credit % unit,
+            [Some(credit), Some(unit)] if *unit > 0 => {
+                let now = i64::try_from(measure.unit).unwrap_or(i64::MAX);
+                credit.div_euclid(*unit).saturating_mul(now).saturating_add(credit.rem_euclid(*unit))
+            }
             _ => 0,
         };
         if now < paused_to { 0 } else { tokens(measure, credit, now - since) }
     });
     let mut processes: Vec<SharedProcess> = hash
         .iter()
-        .filter_map(|(field, value)| Some((field.strip_prefix("m:")?, numbers(value))))
+        .filter_map(|(field, value)| Some((field.strip_prefix("m:")?, numbers::<u64>(value))))
         .filter_map(|(name, member)| {
             let [_, lease, held, place, _, permit_place, ..] = member[..] else { return None };
             let left = lease.saturating_sub(back).checked_sub(now).filter(|left| *left > 0)?;
@@ -133,14 +137,16 @@ fn state(hash: &HashMap<String, String>, now: u64) -> Option<SharedState> {
 }
 
 /// Whole tokens of a bucket that had this credit so many microseconds ago.
-fn tokens(measure: Measure, credit: u64, micros: u64) -> u32 {
-    let credit = credit.saturating_add(micros.saturating_mul(measure.gain)).min(measure.most());
+fn tokens(measure: Measure, credit: i64, micros: u64) -> u32 {
+    let gained = micros.saturating_mul(measure.gain);
+    let owed_or_more = gained.saturating_sub(credit.min(0).unsigned_abs());
+    let credit = owed_or_more.saturating_add(credit.max(0).unsigned_abs()).min(measure.most());
     u32::try_from(credit.checked_div(measure.unit).unwrap_or(0)).unwrap_or(u32::MAX)
 }
 
-/// What is below nothing is nothing here: a bucket owes at most.
-fn numbers(text: &str) -> Vec<u64> {
-    text.split_whitespace().map(|word| word.parse().unwrap_or(0)).collect()
+/// What is none, or below what may be, is nothing.
+fn numbers<N: FromStr + Default>(text: &str) -> Vec<N> {
+    text.split_whitespace().map(|word| word.parse().unwrap_or_default()).collect()
 }
 
 impl From<Gate> for HoldUp {
@@ -180,6 +186,9 @@ mod tests {
         let state = at(1_010_000);
         assert_eq!((state.limits[0].1, state.in_flight, state.max_in_flight), (3, 5, Some(16)));
         assert_eq!(at(2_000_000).limits[0].1, 19);
+        let owing = [TERMS, ("clock", "1000000 0 0 3"), ("buckets", "-7500 5000")];
+        let owing = |now| self::state(&hash(&owing), now).unwrap().limits[0].1;
+        assert_eq!([1_000_000, 1_012_499, 1_012_500].map(owing), [0, 0, 1]);
         let of = |process: &SharedProcess| (process.name.clone(), process.is_waiting, process.heard);
         let told: Vec<_> = state.processes.iter().map(of).collect();
         let [heard_a, heard_b] = [6_010, 10].map(Duration::from_millis);

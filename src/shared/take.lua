@@ -17,7 +17,9 @@ local idle, cold, leaves = number(), number(), number()
 local held, pause, words = number(), number(), word()
 local cap, lease, ttl, epoch_ttl = number(), number(), number(), number()
 local limits = {}
-for l = 1, number() do limits[l] = { gain = number(), unit = number(), most = number() } end
+for l = 1, number() do
+  limits[l] = { gain = number(), unit = number(), most = number(), owed = number(), back = number() }
+end
 local runs = {}
 for r = 1, number() do
   runs[r] = { count = number(), permit = number() }
@@ -149,6 +151,33 @@ for l, limit in ipairs(limits) do
     else credit = credit + (now - from) * limit.gain end
   end
   limit.credit = math.min(credit, cold == 1 and 0 or limit.most)
+end
+
+-- What is given back is there again as far as there has been room for it ever since it was taken: the least of the last
+-- lease, or of up to two. Nobody counts before the first is, and what is not known to have had room has had none.
+local rooms, gives_back = nil, false
+for _, limit in ipairs(limits) do gives_back = gives_back or limit.back > 0 end
+if state.rooms or gives_back then
+  local kept = {}
+  if state.rooms and not new_terms and cold == 0 and since >= paused_to and now >= paused_to then
+    for part in string.gmatch(state.rooms, '%S+') do kept[#kept + 1] = tonumber(part) end
+  end
+  local turn = kept[1] or now
+  local is_over = now - turn >= lease
+  rooms = { text(is_over and now or turn) }
+  for l, limit in ipairs(limits) do
+    local room = limit.most - limit.credit
+    local before, lately = kept[2 * l] or 0, math.min(kept[2 * l + 1] or room, room)
+    if is_over then before, lately = lately, room end
+    local back = math.min(limit.back * limit.unit, before, lately)
+    limit.credit = limit.credit + back
+    rooms[#rooms + 1] = text(before - back, lately - back)
+  end
+end
+local debt = 0 -- how long it takes to pay it back
+for _, limit in ipairs(limits) do
+  if limit.owed > 0 then limit.credit = math.max(limit.credit - limit.owed * limit.unit, -2 ^ 51) end
+  if limit.credit < 0 then debt = math.max(debt, whole_up(-limit.credit, limit.gain)) end
 end
 
 -- Who stands in which line, and what those ahead want.
@@ -284,6 +313,7 @@ if new_terms then
   set('generation', text(generation)); set('terms', terms)
   if not has then set('first', first_terms) end
 end
+if rooms then set('rooms', table.concat(rooms, ' ')) end
 if pause > 0 and state.words then set('words', state.words) end
 for name, m in pairs(changed) do
   if name == id and leaves == 1 then
@@ -295,6 +325,8 @@ for name, m in pairs(changed) do
 end
 in_parts('HSET', fields)
 in_parts('HDEL', gone)
+local more = math.min(whole_up(debt, 1000), 31536000000)
+ttl, epoch_ttl = ttl + more, epoch_ttl + more
 -- What holds all of them up is not forgotten before its end.
 ttl = math.max(ttl, math.ceil((gate - now) / 1000) + 1000)
 epoch_ttl = math.max(epoch_ttl, ttl)

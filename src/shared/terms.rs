@@ -157,6 +157,12 @@ impl Measure {
         u64::from(self.burst) * self.unit
     }
 
+    /// So many tokens, or as many as can be counted.
+    pub(super) fn countable(self, tokens: u64) -> u64 {
+        let most = LARGEST.checked_div(self.unit.into()).unwrap_or(0);
+        tokens.min(u64::try_from(most).unwrap_or(u64::MAX))
+    }
+
     fn fill(self) -> Duration {
         Duration::from_micros(self.most().checked_div(self.gain).unwrap_or(0))
     }

@@ -12,6 +12,7 @@ mod odd_servers;
 mod process;
 mod processes;
 mod server;
+mod settled;
 mod status;
 
 pub(crate) use server::Redis;

@@ -62,7 +62,7 @@ pub(super) fn ask_knowing(
     call.arg(format!("member{member}")).arg(number).arg(epoch).arg(0);
     call.arg(0).arg("terms").arg("terms").arg(1).arg(0).arg(0);
     call.arg(held).arg(0).arg("").arg(CAP).arg(LEASE).arg(3_600_000).arg(86_400_000);
-    call.arg(1).arg(1).arg(PERIOD).arg(BURST * PERIOD);
+    call.arg(1).arg(1).arg(PERIOD).arg(BURST * PERIOD).arg(0).arg(0);
     match wants {
         0 => _ = call.arg(0),
         wants => _ = call.arg(1).arg(wants).arg(1).arg(1),
