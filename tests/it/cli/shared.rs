@@ -177,6 +177,21 @@ fn a_new_quota_says_why_it_waits_and_how_long_and_a_signal_ends_the_wait() {
     assert_eq!(api.ids_so_far(), [] as [&str; 0]);
 }
 
+/// And what has been granted may be used for longer, if all say so.
+#[test]
+fn a_new_quota_that_is_idle_begins_at_once() {
+    let Some(redis) = Redis::start() else { return };
+    let (api, place) = (Api::new(), redis.url());
+    let use_by = |use_by| ["--quota-idle", "--use-by", use_by, "--ids", "1-3", &api.url];
+    let done = get(args(&place, &use_by("50ms")));
+    assert_eq!(done.code(0).records().len(), 3);
+    assert!(!done.stderr.contains("is new"), "{}", done.stderr);
+    let done = get(args(&place, &use_by("40ms")));
+    let error = done.code(2).errors()[0];
+    assert!(error.contains("use by 50ms") && error.contains("use by 40ms"), "{error}");
+    assert_eq!(api.ids_so_far().len(), 3);
+}
+
 #[test]
 fn the_status_is_a_text_or_json_and_says_whether_there_is_such_a_quota() {
     let Some(redis) = Redis::start() else { return };
@@ -235,6 +250,18 @@ fn what_cannot_be_shared_is_refused_before_anybody_is_asked() {
             "--redis-wait 2d: it may be from 1ms to 1d",
         ),
         (
+            &["--quota-idle"],
+            "--quota-idle: there is no Redis that shares a quota (name it: --redis redis://127.0.0.1:6379)",
+        ),
+        (
+            &["--use-by", "5ms"],
+            "--use-by 5ms: there is no Redis that grants anything (name it: --redis redis://127.0.0.1:6379)",
+        ),
+        (
+            &["--redis", NOWHERE, "--quota", "k", "--use-by", "2s"],
+            "--use-by 2s: it may be from 1ms to 1s, and must be longer than a round trip to Redis",
+        ),
+        (
             &["--redis", NOWHERE, "--quota", "k", "--timeout", "31m"],
             "--timeout 31m: longer than --quota can keep permits for (at most 30m)",
         ),
@@ -253,7 +280,7 @@ fn what_cannot_be_shared_is_refused_before_anybody_is_asked() {
     let done = get(tight);
     let error = done.code(2).errors()[0];
     assert!(error.starts_with("--quota k: cannot keep 200/s, burst 1: "), "{error}");
-    assert!(error.ends_with("; use a burst of at least 2"), "{error}");
+    assert!(error.ends_with("; use a burst of at least 2, or a shorter --use-by"), "{error}");
     for more in [&[][..], &["--redis", NOWHERE]] {
         Running::start(&mut fanout(["status"].iter().chain(more))).done().code(2);
     }

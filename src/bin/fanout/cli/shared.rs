@@ -15,7 +15,7 @@ pub(crate) struct SharedArgs {
     /// ids are this process's own, and so is what --adaptive finds out. A password may come from
     /// FANOUT_REDIS_PASSWORD instead of the URL. While Redis cannot be asked, nothing is sent. A quota that Redis
     /// knows nothing of begins empty: nothing is sent for 30s, or for twice the --timeout if that is longer, until
-    /// what may be under way is over.
+    /// what may be under way is over, unless --quota-idle says that nothing is.
     #[arg(long, allow_hyphen_values = true, value_name = "URL")]
     pub(crate) redis: Option<String>,
 
@@ -30,6 +30,26 @@ pub(crate) struct SharedArgs {
     /// [default: 10s]
     #[arg(long, allow_hyphen_values = true, value_name = "DUR")]
     pub(crate) redis_wait: Option<String>,
+
+    /// Begin at once if Redis knows nothing of --quota
+    ///
+    /// Says that nobody has a request under way, as before the first run of all: that the quota is new, and not lost.
+    /// Redis cannot tell one from the other, and so nothing is sent for 30s otherwise, or for twice the --timeout if
+    /// that is longer. The limits begin empty all the same. Makes no difference once the quota is known, and none to a
+    /// run that is under way when Redis loses it; but one that begins just then would be wrong to say so. Not for
+    /// every run, then.
+    #[arg(long)]
+    pub(crate) quota_idle: bool,
+
+    /// Throw away what Redis has granted longer than DUR ago
+    ///
+    /// From 1ms to 1s, counted from when Redis was asked: so a round trip to it must be shorter. All must give the
+    /// same. The longer it is, the less of each --burst is left, by the rate times DUR: for no more than that may
+    /// gather that the limit holds even if some of it is used late.
+    ///
+    /// [default: 5ms]
+    #[arg(long, allow_hyphen_values = true, value_name = "DUR")]
+    pub(crate) use_by: Option<String>,
 }
 
 /// Show a quota that processes share: its use, and who uses it

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use fanout::{SharedError, SharedQuota, SharedQuotaBuilder};
 
-use crate::cli::{GetArgs, StatusArgs};
+use crate::cli::{GetArgs, SharedArgs, StatusArgs};
 use crate::exit::UsageError;
 use crate::limits::Limits;
 use crate::values::duration;
@@ -23,6 +23,8 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(1_800);
 
 const REDIS_WAIT: Duration = Duration::from_secs(10);
 const LONGEST_REDIS_WAIT: Duration = Duration::from_secs(86_400);
+
+const LONGEST_USE_BY: Duration = Duration::from_secs(1);
 
 /// A quota by its name, with the way to its Redis.
 #[derive(Clone)]
@@ -48,17 +50,17 @@ pub(super) fn shared(
 ) -> Result<Option<Shared>, UsageError> {
     let shared = &args.shared;
     let redis_wait = optional("redis-wait", shared.redis_wait.as_deref(), |text| {
-        let wait = duration::parse(text)?;
-        let may = Duration::from_millis(1)..=LONGEST_REDIS_WAIT;
-        if may.contains(&wait) { Ok(wait) } else { Err("it may be from 1ms to 1d".to_owned()) }
+        within(text, LONGEST_REDIS_WAIT, "it may be from 1ms to 1d")
+    })?;
+    let use_by = optional("use-by", shared.use_by.as_deref(), |text| {
+        within(
+            text,
+            LONGEST_USE_BY,
+            "it may be from 1ms to 1s, and must be longer than a round trip to Redis",
+        )
     })?;
     let Some(place) = place(shared.redis.as_deref(), shared.quota.as_deref())? else {
-        return match &shared.redis_wait {
-            Some(wait) => value("redis-wait", wait, |_| {
-                Err("there is no Redis to wait for (name it: --redis redis://127.0.0.1:6379)".to_owned())
-            }),
-            None => Ok(None),
-        };
+        return nothing_shared(shared);
     };
     let timeout = value("timeout", &args.requests.timeout, |text| match duration::parse(text)? {
         timeout if timeout > LONGEST_TIMEOUT => {
@@ -70,8 +72,31 @@ pub(super) fn shared(
     let cap = u32::try_from(max_in_flight).unwrap_or(u32::MAX);
     let builder = limits.iter().fold(place.builder.clone(), SharedQuotaBuilder::limit);
     let builder = builder.max_in_flight(cap).lease(LEASE.max(timeout * 2)).redis_wait(redis_wait);
+    let builder = builder.is_idle(shared.quota_idle);
+    let builder = use_by.into_iter().fold(builder, SharedQuotaBuilder::use_by);
     builder.check().map_err(|error| in_our_words(&error, &place.name))?;
     Ok(Some(Shared { place, builder, redis_wait }))
+}
+
+fn within(text: &str, most: Duration, right: &str) -> Result<Duration, String> {
+    let time = duration::parse(text)?;
+    let may = Duration::from_millis(1)..=most;
+    if may.contains(&time) { Ok(time) } else { Err(right.to_owned()) }
+}
+
+/// What is said about a quota makes no sense without one.
+fn nothing_shared(args: &SharedArgs) -> Result<Option<Shared>, UsageError> {
+    let no_redis = |what| format!("there is no Redis {what} (name it: --redis redis://127.0.0.1:6379)");
+    if let Some(wait) = &args.redis_wait {
+        return value("redis-wait", wait, |_| Err(no_redis("to wait for")));
+    }
+    if let Some(use_by) = &args.use_by {
+        return value("use-by", use_by, |_| Err(no_redis("that grants anything")));
+    }
+    match args.quota_idle {
+        true => Err(UsageError::new(format!("--quota-idle: {}", no_redis("that shares a quota")))),
+        false => Ok(None),
+    }
 }
 
 /// The quota that `fanout status` is to show.
@@ -135,7 +160,7 @@ pub(crate) fn in_our_words(error: &SharedError, name: &str) -> UsageError {
             "--redis: not a URL of Redis (use redis://HOST:6379, or rediss://HOST:6379 for TLS)".to_owned()
         }
         ("limit", Some((limit, right))) => {
-            let right = right.trim_end_matches(", or a shorter use_by");
+            let right = right.replace("a shorter use_by", "a shorter --use-by");
             format!("--quota {name}: cannot keep {limit}: {right}")
         }
         _ => format!("--quota {name}: {text}"),
