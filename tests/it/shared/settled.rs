@@ -43,11 +43,14 @@ fn a_debt_is_paid_back_before_anybody_goes_on() {
     assert_eq!(one.settle(2, 5), Err(InvalidLimit::NoSuchLimit));
 }
 
-/// None ever comes by itself.
+/// None ever comes by itself, and so none may come late.
 #[test]
 fn what_one_gives_back_another_may_have() {
     let Some(redis) = Redis::start() else { return };
-    let [one, other] = [(); 2].map(|()| quota(&redis).limit(Limit::new(HARDLY_EVER, 20)).connect().unwrap());
+    let [one, other] = [(); 2].map(|()| {
+        let quota = quota(&redis).use_by(Duration::from_secs(1));
+        quota.limit(Limit::new(HARDLY_EVER, 20)).connect().unwrap()
+    });
     // What room there was before is not known.
     settle(&one, 0, -3);
     let soon = || CancelToken::new().with_timeout(Duration::from_millis(100));
