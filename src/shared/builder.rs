@@ -28,6 +28,8 @@ pub struct SharedQuotaBuilder {
     redis_wait: Duration,
     run: Option<String>,
     is_idle: bool,
+    #[cfg(feature = "redis-tls")]
+    root_certificates: Option<Vec<u8>>,
 }
 
 impl SharedQuota {
@@ -46,6 +48,8 @@ impl SharedQuota {
             redis_wait: Duration::from_secs(10),
             run: None,
             is_idle: false,
+            #[cfg(feature = "redis-tls")]
+            root_certificates: None,
         }
     }
 }
@@ -100,6 +104,14 @@ impl SharedQuotaBuilder {
     /// The password, in place of the URL's.
     pub fn password(mut self, password: impl Into<String>) -> SharedQuotaBuilder {
         self.password = Some(password.into());
+        self
+    }
+
+    /// Trusts these authorities alone on the way to Redis, in the format PEM; needs `rediss://`. Defaults to the roots
+    /// that Mozilla trusts; the system's store is not read. (Feature `redis-tls`.)
+    #[cfg(feature = "redis-tls")]
+    pub fn root_certificates_pem(mut self, pem: impl Into<Vec<u8>>) -> SharedQuotaBuilder {
+        self.root_certificates = Some(pem.into());
         self
     }
 
@@ -158,7 +170,13 @@ impl SharedQuotaBuilder {
 
     fn place(&self) -> Result<(Keys, Server), SharedError> {
         let keys = Keys::new(&self.name, self.run.as_deref())?;
-        Ok((keys, Server::parse(&self.url, self.password.as_deref())?))
+        let server = Server::parse(
+            &self.url,
+            self.password.as_deref(),
+            #[cfg(feature = "redis-tls")]
+            self.root_certificates.as_deref(),
+        )?;
+        Ok((keys, server))
     }
 
     fn terms(&self) -> Result<Terms, SharedError> {

@@ -7,6 +7,8 @@ use std::time::Duration;
 use redis::{Client, Connection, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisError, ServerErrorKind};
 
 use super::error::{SharedError, SharedErrorKind};
+#[cfg(feature = "redis-tls")]
+use super::tls;
 
 /// How long connecting may take, and then how long an answer: 500 ms each.
 pub(super) const REPLY_TIMEOUT: Duration = Duration::from_millis(500);
@@ -20,7 +22,12 @@ pub(super) struct Server {
 
 impl Server {
     /// Reads a URL as `redis://user:password@host:6379/0`; a password that is given beside it wins.
-    pub(super) fn parse(url: &str, password: Option<&str>) -> Result<Server, SharedError> {
+    /// `roots`, if there are some, are trusted alone.
+    pub(super) fn parse(
+        url: &str,
+        password: Option<&str>,
+        #[cfg(feature = "redis-tls")] roots: Option<&[u8]>,
+    ) -> Result<Server, SharedError> {
         // The URL may hold a password, and is not shown.
         let wrong = |why: &str| {
             let right = "use redis://host:6379, or rediss:// for TLS";
@@ -36,12 +43,18 @@ impl Server {
             ConnectionAddr::TcpTls { host, port, .. } => format!("{host}:{port} (TLS)"),
             other => other.to_string(),
         };
+        #[cfg(feature = "redis-tls")]
+        if let Some(roots) = roots {
+            return Ok(Server { client: tls::client(info, roots)?, name });
+        }
         let client = Client::open(info).map_err(|error| wrong(error.category()))?;
         Ok(Server { client, name })
     }
 
     /// Connects and logs in.
     pub(super) fn connect(&self) -> Result<Connection, SharedError> {
+        #[cfg(feature = "redis-tls")]
+        tls::choose_provider();
         let connect = || {
             let connection = self.client.get_connection_with_timeout(REPLY_TIMEOUT)?;
             connection.set_read_timeout(Some(REPLY_TIMEOUT))?;
@@ -69,6 +82,10 @@ impl Server {
 
 /// Whether the next try would end in the same way.
 fn is_final(error: &RedisError) -> bool {
+    #[cfg(feature = "redis-tls")]
+    if tls::is_refusal(error) {
+        return true;
+    }
     match error.kind() {
         ErrorKind::AuthenticationFailed | ErrorKind::InvalidClientConfig => true,
         ErrorKind::Server(ServerErrorKind::NoPerm) => true,

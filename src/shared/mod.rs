@@ -6,8 +6,8 @@
 //! thread (`keeper`) asks for all of them, when `schedule` says so: one round trip, in which the `script` takes tokens
 //! and permits for as many as wait, and gives back what has come back. `news` hears when a permit is there, or the run
 //! has failed. `terms` computes what the limits are in whole numbers, `settled` is what costs have turned out to be,
-//! `connection` is the way to the server, `keys` has the names, `error` says why not, `status` what it all looks like
-//! from outside, and `journal` what is logged of it.
+//! `connection` (with `tls`) is the way to the server, `keys` has the names, `error` says why not, `status` what it all
+//! looks like from outside, and `journal` what is logged of it.
 //!
 //! # The script
 //!
@@ -64,6 +64,8 @@ mod script;
 mod settled;
 mod status;
 mod terms;
+#[cfg(feature = "redis-tls")]
+mod tls;
 
 pub use builder::SharedQuotaBuilder;
 pub use error::{SharedAcquireError, SharedError, SharedErrorKind};

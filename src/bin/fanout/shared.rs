@@ -43,14 +43,17 @@ pub(crate) fn join(options: GetOptions, screen: &Screen) -> Result<GetOptions, E
     let quota = connect(&shared, wait, options.talk.quiet, screen).map_err(|error| {
         let exit = exit_of(&error);
         let text = match error.kind() {
-            SharedErrorKind::InvalidSetting => options::in_our_words(&error, &place.name).to_string(),
+            SharedErrorKind::InvalidSetting => options::in_our_words(&error, place).to_string(),
             SharedErrorKind::Unreachable => {
                 format!("--redis {}: for {}: {error} (nothing was sent)", place.redis, duration::shown(wait))
             }
             SharedErrorKind::Differs => {
                 format!("--quota {}: {error} (use the same everywhere; nothing was sent)", place.name)
             }
-            _ => format!("--redis {}: {error} (nothing was sent)", place.redis),
+            _ => {
+                let hint = place.hint(&error).map_or(String::new(), |hint| format!("{hint}; "));
+                format!("--redis {}: {error} ({hint}nothing was sent)", place.redis)
+            }
         };
         screen.say(format_args!("error: {text}"));
         exit

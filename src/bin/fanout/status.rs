@@ -19,7 +19,8 @@ pub(crate) fn status(args: &StatusArgs, screen: &Screen) -> Result<Exit, UsageEr
     let status = match builder.status() {
         Ok(status) => status,
         Err(error) => {
-            screen.say(format_args!("error: --redis {}: {error}", place.redis));
+            let hint = place.hint(&error).map_or(String::new(), |hint| format!(" ({hint})"));
+            screen.say(format_args!("error: --redis {}: {error}{hint}", place.redis));
             return Ok(Exit::Failure);
         }
     };

@@ -244,8 +244,8 @@ fn the_readme_has_every_option_with_its_default() {
     let (shown, after) = rest.split_once(MARKS[1]).unwrap();
     let table = table();
     // The README has them all.
-    let lacks =
-        ["redis", "quota", "redis-wait", "quota-idle", "use-by"].map(|option| format!("| `--{option} "));
+    let lacks = ["redis", "quota", "redis-wait", "quota-idle", "use-by", "redis-cacert"]
+        .map(|option| format!("| `--{option} "));
     let is_had =
         |line: &&str| cfg!(feature = "redis") || !lacks.iter().any(|option| line.starts_with(option));
     let shown: String = shown.split_inclusive('\n').filter(is_had).collect();

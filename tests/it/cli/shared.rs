@@ -192,6 +192,44 @@ fn a_new_quota_that_is_idle_begins_at_once() {
     assert_eq!(api.ids_so_far().len(), 3);
 }
 
+#[cfg(feature = "redis-tls")]
+#[test]
+fn a_redis_by_tls_is_used_where_it_is_trusted_and_told_nothing_where_it_is_not() {
+    use crate::support::Tls;
+    let Some((redis, port)) = crate::shared::tls::start() else { return };
+    redis.command("ACL SETUSER default >sesame");
+    let api = Api::new();
+    let (place, shown) = (format!("rediss://:sesame@localhost:{port}"), format!("rediss://localhost:{port}"));
+    let trusted = TempPath::with("shared-redis-ca.pem", &Tls::get().pem);
+    let broken = TempPath::with("shared-redis-broken.pem", "no certificate");
+    let run = |place: &str, more: &[&str]| {
+        let done = get(args(place, &[&["--quota-idle", "--ids", "1-3", &api.url], more].concat()));
+        assert!(!done.stderr.contains("sesame"), "{}", done.stderr);
+        done
+    };
+    let status = |more: &[&str]| {
+        let args = [&["status", "--redis", &place, "--quota", "key-7"], more].concat();
+        Running::start(&mut fanout(args)).done()
+    };
+    // At once, and not after --redis-wait.
+    let done = run(&place, &["--redis-wait", "1h"]);
+    let error = done.code(1).errors()[0];
+    assert!(error.starts_with(&format!("--redis {shown}: ")) && error.contains("UnknownIssuer"), "{error}");
+    assert!(error.ends_with("(name its CA's certificate with --redis-cacert; nothing was sent)"), "{error}");
+    assert!(status(&[]).code(1).errors()[0].ends_with(" with --redis-cacert)"));
+    let cacert = ["--redis-cacert", trusted.shown()];
+    let none = format!(
+        "--redis-cacert {}: it holds no certificate between BEGIN CERTIFICATE and END CERTIFICATE",
+        broken.shown()
+    );
+    assert_eq!(run(&place, &["--redis-cacert", broken.shown()]).code(2).errors(), [none]);
+    let plain = run("redis://localhost:1", &cacert);
+    assert!(plain.code(2).errors()[0].ends_with(": redis:// goes without TLS; use rediss://"));
+    assert_eq!(api.ids_so_far(), [] as [&str; 0]);
+    assert_eq!(run(&place, &cacert).code(0).records().len(), 3);
+    status(&cacert).code(0);
+}
+
 #[test]
 fn the_status_is_a_text_or_json_and_says_whether_there_is_such_a_quota() {
     let Some(redis) = Redis::start() else { return };
@@ -252,6 +290,15 @@ fn what_cannot_be_shared_is_refused_before_anybody_is_asked() {
         (
             &["--quota-idle"],
             "--quota-idle: there is no Redis that shares a quota (name it: --redis redis://127.0.0.1:6379)",
+        ),
+        (
+            &["--redis-cacert", "a.crt"],
+            "--redis-cacert a.crt: there is no Redis to trust (name it: --redis redis://127.0.0.1:6379)",
+        ),
+        #[cfg(feature = "redis-tls")]
+        (
+            &["--redis", "rediss://127.0.0.1:1", "--quota", "k", "--redis-cacert", "/nowhere/ca.pem"],
+            "--redis-cacert /nowhere/ca.pem: cannot read it: No such file or directory",
         ),
         (
             &["--use-by", "5ms"],

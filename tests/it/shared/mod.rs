@@ -14,6 +14,8 @@ mod processes;
 mod server;
 mod settled;
 mod status;
+#[cfg(feature = "redis-tls")]
+pub(crate) mod tls;
 
 pub(crate) use server::Redis;
 

@@ -18,17 +18,25 @@ pub(crate) struct Redis {
     child: Child,
     program: String,
     port: u16,
+    /// What else it was started with.
+    more: Vec<String>,
 }
 
 /// One that was.
 pub(crate) struct Stopped {
     port: u16,
     program: String,
+    more: Vec<String>,
 }
 
 impl Redis {
     /// Nothing, and a line that says so, if there is no server to be had.
     pub(crate) fn start() -> Option<Redis> {
+        Redis::start_with(Vec::new)
+    }
+
+    /// With these arguments, which are made anew for each try.
+    pub(super) fn start_with(more: impl Fn() -> Vec<String>) -> Option<Redis> {
         let needed = env::var(NEEDED).ok();
         let program = needed.as_deref().filter(|name| name.ends_with("-server")).unwrap_or("redis-server");
         if let Err(error) = Command::new(program).arg("--version").stdout(Stdio::null()).status() {
@@ -38,7 +46,7 @@ impl Redis {
         }
         for _ in 0..20 {
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            if let Some(redis) = Redis::on(program, port) {
+            if let Some(redis) = Redis::on(program, port, more()) {
                 return Some(redis);
             }
         }
@@ -47,15 +55,16 @@ impl Redis {
 
     /// Ends it, and keeps the place for another one, which will know nothing.
     pub(crate) fn stop(self) -> Stopped {
-        Stopped { port: self.port, program: self.program.clone() }
+        Stopped { port: self.port, program: self.program.clone(), more: self.more.clone() }
     }
 
     /// Nothing if somebody else has the port by now.
-    fn on(program: &str, port: u16) -> Option<Redis> {
+    fn on(program: &str, port: u16, more: Vec<String>) -> Option<Redis> {
         let mut child = Command::new(program)
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
             .arg("--dir")
             .arg(env::temp_dir())
+            .args(&more)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -69,7 +78,7 @@ impl Redis {
             lines.for_each(drop); // so that it never writes to nobody
         });
         if is_ready.recv_timeout(GUARD).unwrap() {
-            return Some(Redis { child, program: program.to_owned(), port });
+            return Some(Redis { child, program: program.to_owned(), port, more });
         }
         let _ = child.wait();
         None
@@ -109,7 +118,7 @@ impl Stopped {
 
     pub(crate) fn start(self) -> Redis {
         for _ in 0..200 {
-            if let Some(redis) = Redis::on(&self.program, self.port) {
+            if let Some(redis) = Redis::on(&self.program, self.port, self.more.clone()) {
                 return redis;
             }
         }

@@ -10,6 +10,9 @@ pub(crate) struct Tls {
     config: Arc<ServerConfig>,
     /// For `root_certificates_pem`.
     pub(crate) pem: String,
+    /// For a server that is another program.
+    #[cfg(feature = "redis-tls")]
+    pub(crate) key_pem: String,
 }
 
 /// One for all tests: making keys takes time.
@@ -23,7 +26,12 @@ static TLS: LazyLock<Tls> = LazyLock::new(|| {
         .with_no_client_auth()
         .with_single_cert(vec![made.cert.der().clone()], key.into())
         .unwrap();
-    Tls { config: Arc::new(config), pem: made.cert.pem() }
+    Tls {
+        config: Arc::new(config),
+        pem: made.cert.pem(),
+        #[cfg(feature = "redis-tls")]
+        key_pem: made.signing_key.serialize_pem(),
+    }
 });
 
 impl Tls {

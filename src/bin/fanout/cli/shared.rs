@@ -1,5 +1,7 @@
 //! The options about a quota that many processes share, and the command that looks at one.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::{HelpArgs, TEMPLATE};
@@ -31,6 +33,13 @@ pub(crate) struct SharedArgs {
     #[arg(long, allow_hyphen_values = true, value_name = "DUR")]
     pub(crate) redis_wait: Option<String>,
 
+    /// Trust the CA certificates in FILE only, for --redis
+    ///
+    /// In the format PEM; for rediss://. Built in are the roots that Mozilla trusts. The system's store is not read,
+    /// and --cacert is for the API.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) redis_cacert: Option<PathBuf>,
+
     /// Begin at once if Redis knows nothing of --quota
     ///
     /// Says that nobody has a request under way, as before the first run of all: that the quota is new, and not lost.
@@ -41,7 +50,7 @@ pub(crate) struct SharedArgs {
     #[arg(long)]
     pub(crate) quota_idle: bool,
 
-    /// Throw away what Redis has granted longer than DUR ago
+    /// Throw away what Redis granted longer than DUR ago
     ///
     /// From 1ms to 1s, counted from when Redis was asked: so a round trip to it must be shorter. All must give the
     /// same. The longer it is, the less of each --burst is left, by the rate times DUR: for no more than that may
@@ -79,6 +88,12 @@ pub(crate) struct StatusArgs {
     /// The name of the quota
     #[arg(long, allow_hyphen_values = true, value_name = "NAME", help_heading = "Quota")]
     pub(crate) quota: Option<String>,
+
+    /// Trust the CA certificates in FILE only
+    ///
+    /// In the format PEM; for rediss://. Built in are the roots that Mozilla trusts. The system's store is not read.
+    #[arg(long, value_name = "FILE", help_heading = "Quota")]
+    pub(crate) redis_cacert: Option<PathBuf>,
 
     /// Print it for a machine: one JSON object on one line
     #[arg(long, help_heading = "Output")]

@@ -79,12 +79,22 @@ fn report<'a>(
         return Err(refused("report", path, &what));
     }
     let is = |other: &Path| place_of(other).is_ok_and(|other| other == file.place());
-    if args.requests.cacert.as_deref().is_some_and(is) {
+    if certificates(args).any(is) {
         let what = "is the file that the certificates come from (use another one)";
         return Err(refused("report", path, what));
     }
     refuse_input("report", path, ids)?;
     Ok(Some(file))
+}
+
+/// The files that certificates come from.
+fn certificates(args: &GetArgs) -> impl Iterator<Item = &Path> {
+    let of_the_api = args.requests.cacert.as_deref();
+    #[cfg(feature = "redis")]
+    let of_redis = args.shared.redis_cacert.as_deref();
+    #[cfg(not(feature = "redis"))]
+    let of_redis = None;
+    of_the_api.into_iter().chain(of_redis)
 }
 
 /// Opens a file that is none of the records, and not among the bodies.

@@ -1,12 +1,17 @@
 //! Which quota is shared, and where: checked as far as that can be without asking Redis.
 
 use std::env;
+#[cfg(feature = "redis-tls")]
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fanout::{SharedError, SharedQuota, SharedQuotaBuilder};
 
 use crate::cli::{GetArgs, SharedArgs, StatusArgs};
 use crate::exit::UsageError;
+#[cfg(feature = "redis-tls")]
+use crate::exit::reason;
 use crate::limits::Limits;
 use crate::values::duration;
 
@@ -32,7 +37,16 @@ pub(crate) struct QuotaPlace {
     pub(crate) name: String,
     /// The URL without what may be secret.
     pub(crate) redis: String,
+    cacert: Option<PathBuf>,
     builder: SharedQuotaBuilder,
+}
+
+impl QuotaPlace {
+    /// What to do about an error of Redis's, where that is known.
+    pub(crate) fn hint(&self, error: &SharedError) -> Option<&'static str> {
+        let is_unknown = error.to_string().contains("UnknownIssuer");
+        (is_unknown && self.cacert.is_none()).then_some("name its CA's certificate with --redis-cacert")
+    }
 }
 
 /// What is to be shared.
@@ -59,7 +73,8 @@ pub(super) fn shared(
             "it may be from 1ms to 1s, and must be longer than a round trip to Redis",
         )
     })?;
-    let Some(place) = place(shared.redis.as_deref(), shared.quota.as_deref())? else {
+    let cacert = shared.redis_cacert.as_deref();
+    let Some(place) = place(shared.redis.as_deref(), shared.quota.as_deref(), cacert)? else {
         return nothing_shared(shared);
     };
     let timeout = value("timeout", &args.requests.timeout, |text| match duration::parse(text)? {
@@ -74,7 +89,7 @@ pub(super) fn shared(
     let builder = builder.max_in_flight(cap).lease(LEASE.max(timeout * 2)).redis_wait(redis_wait);
     let builder = builder.is_idle(shared.quota_idle);
     let builder = use_by.into_iter().fold(builder, SharedQuotaBuilder::use_by);
-    builder.check().map_err(|error| in_our_words(&error, &place.name))?;
+    builder.check().map_err(|error| in_our_words(&error, &place))?;
     Ok(Some(Shared { place, builder, redis_wait }))
 }
 
@@ -90,6 +105,9 @@ fn nothing_shared(args: &SharedArgs) -> Result<Option<Shared>, UsageError> {
     if let Some(wait) = &args.redis_wait {
         return value("redis-wait", wait, |_| Err(no_redis("to wait for")));
     }
+    if let Some(path) = &args.redis_cacert {
+        return Err(UsageError::new(format!("--redis-cacert {}: {}", path.display(), no_redis("to trust"))));
+    }
     if let Some(use_by) = &args.use_by {
         return value("use-by", use_by, |_| Err(no_redis("that grants anything")));
     }
@@ -101,15 +119,21 @@ fn nothing_shared(args: &SharedArgs) -> Result<Option<Shared>, UsageError> {
 
 /// The quota that `fanout status` is to show.
 pub(crate) fn status(args: &StatusArgs) -> Result<(QuotaPlace, SharedQuotaBuilder), UsageError> {
-    let place = place(args.redis.as_deref(), args.quota.as_deref())?
+    let cacert = args.redis_cacert.as_deref();
+    let place = place(args.redis.as_deref(), args.quota.as_deref(), cacert)?
         .ok_or_else(|| UsageError::new("no quota (use --redis redis://127.0.0.1:6379 --quota NAME)"))?;
     // Something must be limited for the rest to be checked; it is not looked at.
-    place.builder.clone().max_in_flight(1).check().map_err(|error| in_our_words(&error, &place.name))?;
+    let something = place.builder.clone().max_in_flight(1);
+    something.check().map_err(|error| in_our_words(&error, &place))?;
     let builder = place.builder.clone();
     Ok((place, builder))
 }
 
-fn place(redis: Option<&str>, quota: Option<&str>) -> Result<Option<QuotaPlace>, UsageError> {
+fn place(
+    redis: Option<&str>,
+    quota: Option<&str>,
+    cacert: Option<&Path>,
+) -> Result<Option<QuotaPlace>, UsageError> {
     let (url, name) = match (redis, quota) {
         (Some(url), Some(name)) => (url, name),
         (None, None) => return Ok(None),
@@ -131,6 +155,9 @@ fn place(redis: Option<&str>, quota: Option<&str>) -> Result<Option<QuotaPlace>,
         ));
     }
     let mut builder = SharedQuota::builder(url, name);
+    if let Some(path) = cacert {
+        builder = trusting(builder, path)?;
+    }
     match env::var(PASSWORD) {
         Ok(password) if !password.is_empty() => builder = builder.password(password),
         Ok(_) | Err(env::VarError::NotPresent) => {}
@@ -138,7 +165,29 @@ fn place(redis: Option<&str>, quota: Option<&str>) -> Result<Option<QuotaPlace>,
             return Err(UsageError::new(format!("{PASSWORD}: not UTF-8 (use a password that is)")));
         }
     }
-    Ok(Some(QuotaPlace { name: name.to_owned(), redis: without_secrets(url), builder }))
+    Ok(Some(QuotaPlace {
+        name: name.to_owned(),
+        redis: without_secrets(url),
+        cacert: cacert.map(Path::to_owned),
+        builder,
+    }))
+}
+
+/// These certificates alone.
+fn trusting(builder: SharedQuotaBuilder, path: &Path) -> Result<SharedQuotaBuilder, UsageError> {
+    let wrong = |why: String| UsageError::new(format!("--redis-cacert {}: {why}", path.display()));
+    #[cfg(feature = "redis-tls")]
+    return match fs::read(path) {
+        Ok(pem) => Ok(builder.root_certificates_pem(pem)),
+        Err(error) => Err(wrong(format!("cannot read it: {}", reason(&error)))),
+    };
+    #[cfg(not(feature = "redis-tls"))]
+    {
+        let _ = builder;
+        Err(wrong(
+            "this fanout was built without TLS for Redis (build it with the feature redis-tls)".to_owned(),
+        ))
+    }
 }
 
 /// Of a URL that the library takes: `redis://:secret@h:6379/0?protocol=3` is `redis://h:6379/0`.
@@ -151,13 +200,20 @@ fn without_secrets(url: &str) -> String {
 
 /// The library names its settings (`limit is 200/s, burst 1: …`); here they are options. The URL is never shown: what
 /// is wrong with it may be its password.
-pub(crate) fn in_our_words(error: &SharedError, name: &str) -> UsageError {
+pub(crate) fn in_our_words(error: &SharedError, place: &QuotaPlace) -> UsageError {
+    let name = &place.name;
     let text = error.to_string();
     let (setting, rest) = text.split_once(" is ").unwrap_or(("", &text));
     UsageError::new(match (setting, rest.split_once(": ")) {
         ("quota", Some((_, right))) => format!("--quota {}: {right}", name.escape_debug()),
         ("redis", Some(_)) => {
             "--redis: not a URL of Redis (use redis://HOST:6379, or rediss://HOST:6379 for TLS)".to_owned()
+        }
+        ("root_certificates_pem", Some((_, what))) => {
+            let path = place.cacert.as_deref().unwrap_or(Path::new("")).display();
+            let is_broken = !["it ", "redis:// "].iter().any(|start| what.starts_with(start));
+            let broken = if is_broken { "a certificate that cannot be read: " } else { "" };
+            format!("--redis-cacert {path}: {broken}{what}")
         }
         ("limit", Some((limit, right))) => {
             let right = right.replace("a shorter use_by", "a shorter --use-by");
