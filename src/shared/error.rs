@@ -8,8 +8,6 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind};
 use crate::limiter::ExceedsBurst;
 
-use super::line::Denied;
-
 /// Why a [`SharedQuota`](crate::SharedQuota) could not be had, or has failed. Holds no password. Clones are the same
 /// error.
 #[derive(Clone)]
@@ -112,18 +110,6 @@ impl fmt::Debug for SharedError {
 impl StdError for SharedError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_ref().map(|source| source as _)
-    }
-}
-
-impl From<Denied> for SharedAcquireError {
-    fn from(denied: Denied) -> SharedAcquireError {
-        match denied {
-            Denied::Cancelled => SharedAcquireError::Cancelled,
-            // Nobody who asks by `acquire` sets a limit to a pause.
-            Denied::DeadlineExceeded | Denied::LongPause(..) => SharedAcquireError::DeadlineExceeded,
-            Denied::ExceedsBurst(exceeds) => SharedAcquireError::ExceedsBurst(exceeds),
-            Denied::Failed(error) => SharedAcquireError::Failed(error),
-        }
     }
 }
 

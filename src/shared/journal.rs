@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use crate::events::QuotaEvent;
 
 use super::error::{SharedError, SharedErrorKind};
+use super::gate::Gate;
 use super::schedule::after;
-use super::script::{Gate, Taken};
+use super::script::Taken;
 
 /// A wait that is told for longer than before by so much, or less, is the same one: 1 s. Two clocks are between.
 const SLACK: Duration = Duration::from_secs(1);

@@ -16,11 +16,13 @@ use crate::cancel::CancelToken;
 use super::connection::Server;
 use super::error::{SharedError, SharedErrorKind};
 use super::journal::Journal;
-use super::line::{Given, Line, State, ToDo, Wanted};
+use super::line::{Given, Line, State};
 use super::schedule::{Schedule, after};
-use super::script::{Answer, Ask, Take, Taken, runs};
+use super::script::{Answer, Ask, Take, Taken};
 use super::settled::Settled;
 use super::terms::{LONGEST_KEPT, Terms};
+use super::todo::ToDo;
+use super::wants::{Wanted, runs};
 
 /// How many waiters one call asks for: 256.
 const MOST_WANTED: usize = 256;

@@ -18,7 +18,6 @@
 //!
 //! Flags and condvars are used as at the turnstile: an interrupt takes the lock before it notifies.
 
-use std::collections::BTreeMap;
 use std::mem;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
@@ -26,13 +25,16 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::cancel::{CancelToken, Interrupt};
-use crate::limiter::{Cost, ExceedsBurst, Limit};
+use crate::limiter::{Cost, Limit};
 use crate::turnstile::Queue;
 
+use super::denied::Denied;
 use super::error::{SharedError, SharedErrorKind};
-use super::script::Gate;
+use super::gate::{self, Gate};
 use super::settled::Settled;
 use super::terms::{self, Measure, Terms};
+use super::todo::{Heeds, ToDo};
+use super::wants::Wanted;
 
 /// See the module's documentation.
 pub(super) struct Line {
@@ -67,32 +69,6 @@ pub(super) struct State {
     pub(super) calls: u64,
 }
 
-/// What the quota thread is to be woken for: the rest it sees when it wakes.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Heeds {
-    pub(super) joins: [bool; 2],
-    pub(super) releases: bool,
-    pub(super) leaves: bool,
-}
-
-/// What the quota thread is to do besides asking for grants.
-#[derive(Default)]
-pub(super) struct ToDo {
-    /// A pause that Redis has not been told yet.
-    pub(super) pause: Option<(Instant, String)>,
-    /// A permit is there for this process.
-    pub(super) is_woken: bool,
-    /// When the first of the permits came back, or was granted to nobody, of which Redis has not been told yet.
-    pub(super) released: Option<Instant>,
-    pub(super) settled: Settled,
-    /// Limits to be changed, by their numbers.
-    pub(super) limits: BTreeMap<usize, Limit>,
-    /// What has ended the run, for the others.
-    pub(super) failure: Option<String>,
-    /// The last handle is gone.
-    pub(super) end: bool,
-}
-
 /// What one wants.
 pub(crate) struct Want<'a> {
     pub(crate) cost: Cost,
@@ -100,24 +76,6 @@ pub(crate) struct Want<'a> {
     pub(crate) lease: Option<&'a Lease>,
     /// How long a pause may be for it to wait.
     pub(crate) max_pause: Option<Duration>,
-}
-
-/// As the quota thread asks for it.
-#[derive(Clone, Copy)]
-pub(super) struct Wanted {
-    line: usize,
-    pub(super) permit: bool,
-    pub(super) cost: Cost,
-}
-
-/// Why there is no grant. None was used.
-#[derive(Clone, Debug)]
-pub(crate) enum Denied {
-    Cancelled,
-    DeadlineExceeded,
-    ExceedsBurst(ExceedsBurst),
-    LongPause(Instant, String),
-    Failed(SharedError),
 }
 
 /// What a grant consists of, before it has found its owner.
@@ -264,7 +222,7 @@ impl State {
         if deadline.is_some_and(|deadline| deadline <= now) {
             return Err(Denied::DeadlineExceeded);
         }
-        self.gate.as_ref().map_or(Ok(()), |gate| check_gate(gate, want.max_pause, deadline, now))
+        self.gate.as_ref().map_or(Ok(()), |gate| gate::check(gate, want.max_pause, deadline, now))
     }
 
     /// What they want, in order.
@@ -349,7 +307,7 @@ impl State {
                 return Some(Denied::DeadlineExceeded);
             }
             let gate = gate.as_ref();
-            let why = gate.and_then(|gate| check_gate(gate, waiter.max_pause, waiter.deadline, now).err());
+            let why = gate.and_then(|gate| gate::check(gate, waiter.max_pause, waiter.deadline, now).err());
             somebody_stays |= why.is_none();
             why
         });
@@ -385,24 +343,6 @@ fn dismiss(lines: &mut [Queue<Cost, Arc<Waiter>>; 2], mut why: impl FnMut(&Cost,
                 waiter.tell(Err(why));
             }
         }
-    }
-}
-
-fn check_gate(
-    (until, why): &(Instant, Gate),
-    max_pause: Option<Duration>,
-    deadline: Option<Instant>,
-    now: Instant,
-) -> Result<(), Denied> {
-    let left = until.saturating_duration_since(now);
-    match why {
-        Gate::Pause(words) if max_pause.is_some_and(|most| left > most) => {
-            Err(Denied::LongPause(*until, words.clone()))
-        }
-        _ if !left.is_zero() && deadline.is_some_and(|deadline| deadline < *until) => {
-            Err(Denied::DeadlineExceeded)
-        }
-        _ => Ok(()),
     }
 }
 

@@ -2,12 +2,14 @@
 //!
 //! # From the top
 //!
-//! A [`SharedQuota`] is what a program holds (`quota`, `builder`). Its threads wait at a `line`, and the one quota
-//! thread (`keeper`) asks for all of them, when `schedule` says so: one round trip, in which the `script` takes tokens
-//! and permits for as many as wait, and gives back what has come back. `news` hears when a permit is there, or the run
-//! has failed. `terms` computes what the limits are in whole numbers, `settled` is what costs have turned out to be,
-//! `connection` (with `tls`) is the way to the server, `keys` has the names, `error` says why not, `status` what it all
-//! looks like from outside, and `journal` what is logged of it.
+//! A [`SharedQuota`] is what a program holds (`quota`, `builder`). Its threads wait at a `line` for a `grant`, or are
+//! `denied` one, and the one quota thread (`keeper`) asks for all of them, when `schedule` says so or there is something
+//! `todo`: one round trip, in which the `script` takes tokens and permits for as many as wait (`wants`), and gives back
+//! what has come back. `news` hears when a permit is there, or the run has failed. `journal` logs what is worth it.
+//!
+//! Below that is what only says or computes something: `terms` what the limits are in whole numbers, `settled` what
+//! costs have turned out to be, `gate` what holds up all, `keys` the names, `error` why not; `connection` (with `tls`)
+//! is the way to the server, and `status` what it all looks like from outside.
 //!
 //! # The script
 //!
@@ -52,7 +54,10 @@
 
 mod builder;
 mod connection;
+mod denied;
 mod error;
+mod gate;
+mod grant;
 mod journal;
 mod keeper;
 mod keys;
@@ -66,10 +71,15 @@ mod status;
 mod terms;
 #[cfg(feature = "redis-tls")]
 mod tls;
+mod todo;
+mod wants;
 
 pub use builder::SharedQuotaBuilder;
 pub use error::{SharedAcquireError, SharedError, SharedErrorKind};
-pub use quota::{Grant, HeldUp, SharedQuota};
+pub use gate::HeldUp;
+pub use grant::Grant;
+pub use quota::SharedQuota;
 pub use status::{HoldUp, SharedProcess, SharedState, SharedStatus};
 
-pub(crate) use line::{Denied, Lease, Want};
+pub(crate) use denied::Denied;
+pub(crate) use line::{Lease, Want};

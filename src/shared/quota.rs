@@ -1,4 +1,4 @@
-//! The handle: what a program holds of a shared quota, and what a grant of it is.
+//! The handle: what a program holds of a shared quota.
 
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -10,14 +10,17 @@ use crate::cancel::CancelToken;
 use crate::limiter::{Cost, InvalidLimit, Limit};
 
 use super::connection::Server;
+use super::denied::Denied;
 use super::error::{SharedAcquireError, SharedError, SharedErrorKind};
+use super::gate::{Gate, HeldUp};
+use super::grant::Grant;
 use super::journal::Journal;
 use super::keeper::{Keeper, Link};
 use super::keys::Keys;
-use super::line::{Denied, Given, Lease, Line, Want};
+use super::line::{Line, Want};
 use super::news::{Bell, Listener};
 use super::schedule::Schedule;
-use super::script::{Gate, Take};
+use super::script::Take;
 use super::terms::Terms;
 
 /// One quota for many processes, on one machine or many, kept in Redis (6.2 or later) or Valkey.
@@ -128,31 +131,6 @@ struct Inner {
     threads: Vec<JoinHandle<()>>,
 }
 
-/// What holds up all who wait, whatever their limits: see [`SharedQuota::held_up`].
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum HeldUp {
-    /// Redis knew nothing of the quota, which may be new or lost. Requests that it does not know of may be under way,
-    /// and so nobody gets a permit before then.
-    Unknown(Instant),
-    /// The API has asked for a pause until then, in these words.
-    Paused(Instant, String),
-    /// Redis could not be asked since then, and why. After [`redis_wait`](crate::SharedQuotaBuilder::redis_wait) those
-    /// who wait are told so.
-    Unreachable(Instant, SharedError),
-}
-
-/// The right to send one request, soon; and, where permits are counted, to have one in flight until this is dropped.
-///
-/// Whoever sends requests by it himself makes sure of two things: that [`is_in_time`](Grant::is_in_time) right before
-/// the request is begun, and that this is over within half a [lease](crate::SharedQuotaBuilder::lease). Then its permit
-/// is good for as long as it needs it, even if Redis is not heard of any more.
-#[must_use = "what is granted is used, or lost"]
-pub struct Grant {
-    given: Given,
-    lease: Option<Lease>,
-}
-
 /// What a quota is made of.
 pub(super) struct Parts {
     pub(super) name: String,
@@ -237,14 +215,6 @@ impl SharedQuota {
         Ok(Grant { given, lease })
     }
 
-    pub(super) fn line(&self) -> &Line {
-        &self.inner.line
-    }
-
-    pub(super) fn number_of_limits(&self) -> usize {
-        self.inner.terms.limits.len()
-    }
-
     pub(crate) fn has_run(&self) -> bool {
         self.inner.has_run
     }
@@ -301,13 +271,39 @@ impl SharedQuota {
         if one.measures().is_none() || one.too_tight().is_some() {
             return Err(InvalidLimit::CannotBeShared);
         }
-        if number >= self.number_of_limits() {
+        if number >= self.inner.terms.limits.len() {
             return Err(InvalidLimit::NoSuchLimit);
         }
         self.inner.line.tell(|state| _ = state.todo.limits.insert(number, limit));
         Ok(())
     }
 
+    /// Tells what something that was granted has cost beyond what was taken for it: so many tokens `extra` of the limit
+    /// of this number, or fewer if it is negative. As [`RateLimiter::settle`](crate::RateLimiter::settle), for all
+    /// processes. Returns at once; Redis is told with the next call, after 50 ms at most.
+    ///
+    /// What is not there of them is a debt: that limit grants nothing before it is paid back, at the rate. In every
+    /// window of length `w`, what was used is then at most `burst + rate · w` and the debt at the end of the window.
+    ///
+    /// What is given back can be had at once, as far as the bucket has had room for it for a
+    /// [lease](crate::SharedQuotaBuilder::lease) or two. So the bound holds exactly by what is really used, if each is
+    /// settled within a lease of its grant. A bucket that is drained all the time, whose limit is what slows everybody
+    /// down, takes all of it back; one that was full a moment ago takes nothing. And nothing is taken back for a lease
+    /// or two after the first time; after Redis has lost what it knew, or had to be connected to anew; after a pause;
+    /// after other limits were set.
+    ///
+    /// If Redis does not answer, what was given back in that call is lost, and what was owed may count twice.
+    ///
+    /// # Errors
+    ///
+    /// There is no limit of this number.
+    pub fn settle(&self, limit: usize, extra: i64) -> Result<(), InvalidLimit> {
+        if limit >= self.inner.terms.limits.len() {
+            return Err(InvalidLimit::NoSuchLimit);
+        }
+        self.inner.line.settle(|settled| settled.add(limit, extra, Instant::now()));
+        Ok(())
+    }
     /// Grants nothing before `resume`, in any process. Then the limits begin with empty buckets. A pause is only ever
     /// extended. `words` say why, up to 64 characters.
     pub fn pause_until(&self, resume: Instant, words: &str) {
@@ -370,34 +366,6 @@ impl SharedQuota {
     }
 }
 
-impl Grant {
-    /// When Redis granted it, by the clock of its server: since 1970, in whole microseconds. By this, every bound holds
-    /// exactly.
-    #[must_use]
-    pub fn server_time(&self) -> Duration {
-        Duration::from_micros(self.given.server_micros)
-    }
-
-    pub(crate) fn granted_at(&self) -> Instant {
-        self.given.at
-    }
-
-    pub(crate) fn use_by(&self) -> Instant {
-        self.given.use_by
-    }
-
-    /// The permit that came with it.
-    pub(crate) fn into_lease(self) -> Option<Lease> {
-        self.lease
-    }
-
-    /// Whether a request may still be begun by it. To be asked right before.
-    #[must_use]
-    pub fn is_in_time(&self) -> bool {
-        Instant::now() <= self.given.use_by
-    }
-}
-
 impl Drop for Inner {
     fn drop(&mut self) {
         self.bell.ring();
@@ -428,15 +396,5 @@ impl fmt::Debug for SharedQuota {
             .field("limits", &self.limits())
             .field("waiting", &self.waiting())
             .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Grant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Grant")
-            .field("server_time", &self.server_time())
-            .field("is_in_time", &self.is_in_time())
-            .field("has_permit", &self.lease.is_some())
-            .finish()
     }
 }

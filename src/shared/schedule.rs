@@ -16,8 +16,9 @@ use std::time::{Duration, Instant};
 
 use crate::clock::later;
 
-use super::line::{HOLDERS, Heeds, NEWCOMERS, State};
+use super::line::{HOLDERS, NEWCOMERS, State};
 use super::script::Taken;
+use super::todo::Heeds;
 
 /// Who waits for tokens asks again after 1 s: the limits may have been changed, or those ahead be gone.
 pub(super) const TOKEN_TICK: Duration = Duration::from_secs(1);

@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use redis::{Connection, RedisResult, Script, ScriptInvocation, Value};
 
-use crate::limiter::Cost;
-
+use super::gate::Gate;
 use super::keys::Keys;
-use super::line::Wanted;
 use super::settled::Settled;
 use super::terms::Terms;
+use super::wants::Run;
 
 /// The one script, and the keys that it works on.
 pub(super) struct Take {
@@ -46,15 +45,6 @@ pub(super) struct Ask<'a> {
     pub(super) wants: &'a [Run],
 }
 
-/// Some who want the same, one behind the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Run {
-    pub(super) count: u32,
-    /// A permit besides the tokens.
-    pub(super) permit: bool,
-    pub(super) cost: Cost,
-}
-
 /// What the script says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
@@ -86,15 +76,6 @@ pub(super) struct Taken {
     pub(super) others_wait: bool,
     /// Nobody is granted anything for so long.
     pub(super) gate: Option<(Duration, Gate)>,
-}
-
-/// Why nobody is granted anything.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Gate {
-    /// Redis has lost what it knew, or knows nothing yet: whatever may still be under way must be over first.
-    Lost,
-    /// The API has asked for a pause, in these words.
-    Pause(String),
 }
 
 impl Take {
@@ -212,20 +193,3 @@ fn micros(duration: Duration) -> u64 {
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
-
-/// What they want, with those who want the same taken together; no more than [`MOST_RUNS`] of them.
-pub(super) fn runs(wants: &[Wanted]) -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::new();
-    for Wanted { permit, cost, .. } in wants.iter().copied() {
-        let is_full = runs.len() == MOST_RUNS;
-        match runs.last_mut().filter(|last| last.permit == permit && last.cost == cost) {
-            Some(last) => last.count += 1,
-            None if is_full => break,
-            None => runs.push(Run { count: 1, permit, cost }),
-        }
-    }
-    runs
-}
-
-/// How many different wants one call names: 32. The others are named by the next.
-pub(super) const MOST_RUNS: usize = 32;

@@ -14,9 +14,7 @@
 
 use std::time::Instant;
 
-use crate::limiter::{InvalidLimit, MAX_LIMITS};
-
-use super::quota::SharedQuota;
+use crate::limiter::MAX_LIMITS;
 
 /// What Redis has not been told yet, in tokens of each limit.
 #[derive(Clone, Copy, Default)]
@@ -30,7 +28,7 @@ pub(super) struct Settled {
 }
 
 impl Settled {
-    fn add(&mut self, limit: usize, extra: i64, now: Instant) {
+    pub(super) fn add(&mut self, limit: usize, extra: i64, now: Instant) {
         let sums = if extra > 0 { &mut self.owed } else { &mut self.back };
         if let Some(sum) = sums.get_mut(limit).filter(|_| extra != 0) {
             *sum = sum.saturating_add(extra.unsigned_abs());
@@ -43,35 +41,5 @@ impl Settled {
         for (limit, owed) in unheard.owed.iter().enumerate() {
             self.add(limit, i64::try_from(*owed).unwrap_or(i64::MAX), now);
         }
-    }
-}
-
-impl SharedQuota {
-    /// Tells what something that was granted has cost beyond what was taken for it: so many tokens `extra` of the limit
-    /// of this number, or fewer if it is negative. As [`RateLimiter::settle`](crate::RateLimiter::settle), for all
-    /// processes. Returns at once; Redis is told with the next call, after 50 ms at most.
-    ///
-    /// What is not there of them is a debt: that limit grants nothing before it is paid back, at the rate. In every
-    /// window of length `w`, what was used is then at most `burst + rate · w` and the debt at the end of the window.
-    ///
-    /// What is given back can be had at once, as far as the bucket has had room for it for a [lease] or two. So the
-    /// bound holds exactly by what is really used, if each is settled within a lease of its grant; and a bucket that
-    /// was full a moment ago takes nothing back, as one that is drained all the time, whose limit is what slows
-    /// everybody down, takes all. Nothing is taken back for a lease or two after the first time; after Redis has lost
-    /// what it knew, or had to be connected to anew; after a pause; after other limits were set.
-    ///
-    /// If Redis does not answer, what was given back in that call is lost, and what was owed may count twice.
-    ///
-    /// # Errors
-    ///
-    /// There is no limit of this number.
-    ///
-    /// [lease]: crate::SharedQuotaBuilder::lease
-    pub fn settle(&self, limit: usize, extra: i64) -> Result<(), InvalidLimit> {
-        if limit >= self.number_of_limits() {
-            return Err(InvalidLimit::NoSuchLimit);
-        }
-        self.line().settle(|settled| settled.add(limit, extra, Instant::now()));
-        Ok(())
     }
 }

@@ -11,8 +11,8 @@ use redis::{Connection, RedisResult, Script};
 
 use crate::limiter::Limit;
 
+use super::gate::Gate;
 use super::keys::Keys;
-use super::script::Gate;
 use super::terms::{Measure, Terms};
 
 /// What Redis knows of a quota: see [`SharedQuotaBuilder::status`](crate::SharedQuotaBuilder::status).
