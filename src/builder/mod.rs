@@ -1,10 +1,12 @@
 //! The settings of a client: each file has the setters of one subject, and below them what is made of them, or what is
 //! wrong with them and what would be right.
 
-mod http;
-mod proxy;
+// In the order in which the documentation shows the setters.
 mod quota;
 mod requests;
+
+mod http;
+mod proxy;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
