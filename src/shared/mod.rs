@@ -3,9 +3,10 @@
 //! # From the top
 //!
 //! A [`SharedQuota`] is what a program holds (`quota`, `builder`). Its threads wait at a `line` for a `grant`, or are
-//! `denied` one, and the one quota thread (`keeper`) asks for all of them, when `schedule` says so or there is something
-//! `todo`: one round trip, in which the `script` takes tokens and permits for as many as wait (`wants`), and gives back
-//! what has come back. `news` hears when a permit is there, or the run has failed. `journal` logs what is worth it.
+//! `denied` one, and the one quota thread (`keeper`) asks for all of them, when `schedule` says so or something is
+//! `todo`: one round trip, in which the `script` takes tokens and permits for as many as wait (`wants`), and gives
+//! back what has come back. `news` hears when a permit is there, or the run has failed. `journal` logs what is worth
+//! it.
 //!
 //! Below that is what only says or computes something: `terms` what the limits are in whole numbers, `settled` what
 //! costs have turned out to be, `gate` what holds up all, `keys` the names, `error` why not; `connection` (with `tls`)
