@@ -22,8 +22,8 @@
 //!
 //! * *Time* is the server's, read inside the script; what it answers are durations. If its clock steps back, every
 //!   instant that is kept steps back with it.
-//! * *Tokens* are integer credit, as in [`limiter`](crate::limiter), in microseconds. A bucket that is missing is empty.
-//!   What a cost has turned out to be is told afterwards; what is given back must have had room all the while.
+//! * *Tokens* are integer credit, as in [`limiter`](crate::limiter), in microseconds. A bucket that is missing is
+//!   empty. What a cost has turned out to be is told afterwards; what is given back must have had room all the while.
 //! * *The line.* Who is refused gets a place, and is told when as many tokens as it wants are there after those that
 //!   the processes ahead of it want: a process is called back once for each batch, and nobody polls. Nothing is taken
 //!   before it is used, so whoever dies costs the others nothing but the time in which it would have had to call back
