@@ -48,9 +48,11 @@ mod quota;
 mod shared;
 
 // The process and its surroundings.
-mod beside;
+mod atomic_file;
 mod exit;
+mod lock;
 mod logging;
+mod paths;
 mod print;
 mod screen;
 mod signals;

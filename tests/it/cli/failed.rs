@@ -316,9 +316,9 @@ fn a_file_that_cannot_be_written_is_refused_before_anything_is_sent() {
     let folder = std::env::temp_dir();
     let cases: [(&[&str], &str); 5] = [
         (&["--failed", "-"], "--failed -: standard output is for the records (use a file)"),
-        (&["--failed", folder.to_str().unwrap()], "cannot write it: it is a directory"),
-        (&["--failed", "/nowhere/ids"], "--failed /nowhere/ids: cannot write it: "),
-        (&["--failed", "/dev/null"], "cannot write it: it is no regular file"),
+        (&["--failed", folder.to_str().unwrap()], "is a directory (name a file in it)"),
+        (&["--failed", "/nowhere/ids"], "--failed /nowhere/ids: there is no folder /nowhere (make it first)"),
+        (&["--failed", "/dev/null"], "is no regular file (use one)"),
         (&["--failed", records.shown(), "-o", records.shown()], "is the file that the records go to"),
     ];
     for (args, error) in cases {

@@ -3,6 +3,7 @@
 // Helpers outside of a test function, where the settings of clippy.toml do not reach.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod atomic;
 #[cfg(unix)]
 mod crashes;
 mod failed;

@@ -245,8 +245,8 @@ fn where_it_cannot_be_written_nothing_is_sent() {
     let nowhere = folder.join("fanout-no-such-folder").join("run.html");
     let (folder, nowhere) = (folder.to_str().unwrap(), nowhere.to_str().unwrap());
     let cases = [
-        (folder, "cannot write it: it is a directory"),
-        (nowhere, "cannot write it: No such file or directory (os error 2)"),
+        (folder, "is a directory (name a file in it)"),
+        (nowhere, &format!("there is no folder {folder}/fanout-no-such-folder (make it first)")),
         ("-", "standard output is for the records (use a file)"),
         (ids.shown(), &format!("is the file that the ids come from, {} (use another one)", ids.shown())),
     ];
@@ -288,7 +288,8 @@ fn a_report_that_cannot_be_written_in_the_end_is_an_error() {
     });
     let path = path.to_str().unwrap();
     let done = get(["--ids", "1", "--report", path, &api.url]);
-    let why = format!("--report {path}: cannot write it: No such file or directory (os error 2)");
+    let part = folder.0.join(".run.html.fanout.part");
+    let why = format!("--report {path}: cannot write it: {} was taken away", part.display());
     assert_eq!(done.code(1).errors(), [why]);
     assert_eq!(done.ids(), ["1"], "the records are there all the same");
 }

@@ -8,7 +8,7 @@ use fanout::Limit;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::beside::Beside;
+use crate::atomic_file::AtomicFile;
 use crate::failure::FirstFailure;
 use crate::ledger::Left;
 use crate::{signals, streams};
@@ -21,7 +21,7 @@ pub(crate) struct Figures(To);
 
 #[derive(Debug)]
 enum To {
-    File(Beside),
+    File(AtomicFile),
     StandardOutput,
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct Settings {
 }
 
 impl Figures {
-    pub(crate) fn to_file(file: Beside) -> Figures {
+    pub(crate) fn to_file(file: AtomicFile) -> Figures {
         Figures(To::File(file))
     }
 
@@ -44,7 +44,7 @@ impl Figures {
     }
 
     /// The file that they will be in, if it is one.
-    pub(crate) fn file(&self) -> Option<&Beside> {
+    pub(crate) fn file(&self) -> Option<&AtomicFile> {
         match &self.0 {
             To::File(file) => Some(file),
             To::StandardOutput => None,
@@ -66,7 +66,7 @@ impl Figures {
 }
 
 /// After a signal nobody waits for the disk.
-fn whole(mut file: Beside, line: &[u8], end: &End<'_>) -> io::Result<()> {
+fn whole(mut file: AtomicFile, line: &[u8], end: &End<'_>) -> io::Result<()> {
     file.write_all(line)?;
     file.keep(end.ended.caught.signal().is_none())
 }

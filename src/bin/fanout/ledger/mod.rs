@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use parking_lot::Mutex;
 
-use crate::beside::Beside;
+use crate::atomic_file::AtomicFile;
 use crate::ids::Walk;
 use crate::signals::Caught;
 use spool::Spool;
@@ -62,7 +62,7 @@ struct Open {
 
 impl Ledger {
     /// An empty account, to be written to `file`. `is_ordered`: records leave in the order of the ids.
-    pub(crate) fn new(file: Beside, is_ordered: bool) -> Ledger {
+    pub(crate) fn new(file: AtomicFile, is_ordered: bool) -> Ledger {
         Ledger(Mutex::new(State {
             file: Spool::new(file),
             open: HashMap::new(),

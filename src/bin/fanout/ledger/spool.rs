@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::beside::Beside;
+use crate::atomic_file::AtomicFile;
 use crate::ids::{LeftOfRanges, Trouble, Walk};
 use crate::signals::Caught;
 
@@ -16,7 +16,7 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 /// A file of ids, each with its line end.
 pub(super) struct Spool {
     /// Nothing once it has its name.
-    file: Option<Beside>,
+    file: Option<AtomicFile>,
     left: Left,
 }
 
@@ -47,7 +47,7 @@ impl Left {
 }
 
 impl Spool {
-    pub(super) fn new(file: Beside) -> Spool {
+    pub(super) fn new(file: AtomicFile) -> Spool {
         let left = Left { name: file.name().to_owned(), ..Left::default() };
         Spool { file: Some(file), left }
     }

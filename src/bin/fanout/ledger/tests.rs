@@ -41,7 +41,7 @@ impl Taker for Both {
 impl Run {
     fn start(name: &str, is_ordered: bool) -> Run {
         let path = std::env::temp_dir().join(format!("fanout-ledger-{}-{name}", std::process::id()));
-        let ledger = Arc::new(Ledger::new(Beside::open("failed", &path).unwrap(), is_ordered));
+        let ledger = Arc::new(Ledger::new(AtomicFile::open("failed", &path).unwrap(), is_ordered));
         let outbox = Arc::new(Outbox::new(UnderWay::in_order(50, false)));
         let ids = Ids::from_ranges(Ranges::parse("1-9").unwrap(), true);
         let (ids, feeder) = ids.feed(1, Both(ledger.clone(), outbox.clone()), Caught::default()).unwrap();
@@ -117,7 +117,7 @@ fn a_record_that_did_not_get_out_never_will() {
 #[test]
 fn records_that_are_out_are_forgotten() {
     let path = std::env::temp_dir().join(format!("fanout-ledger-{}-forgotten", std::process::id()));
-    let ledger = Ledger::new(Beside::open("failed", &path).unwrap(), false);
+    let ledger = Ledger::new(AtomicFile::open("failed", &path).unwrap(), false);
     for number in 0..10 * LOOK_AGAIN {
         let id = number.to_string();
         assert!(ledger.take(&id, None));

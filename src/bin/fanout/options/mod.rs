@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use fanout::{Exchange, FanOutClient, MAX_IN_FLIGHT};
 
-use crate::beside::{Beside, place_of};
+use crate::atomic_file::AtomicFile;
 use crate::cli::{GetArgs, ProgressWhen, TalkArgs};
 use crate::end::{Again, Figures, Settings};
 use crate::exit::UsageError;
@@ -23,6 +23,7 @@ use crate::failure::Endpoint;
 use crate::ids::Ids;
 use crate::limits::Limits;
 use crate::output::Opening;
+use crate::paths::place_of;
 use crate::quota::Quota;
 use crate::report::{Recorder, Report};
 #[cfg(feature = "redis")]
@@ -60,7 +61,7 @@ pub(crate) struct GetOptions {
     pub(crate) template: Template,
     pub(crate) bounds: Bounds,
     /// The file of --failed.
-    pub(crate) failed: Option<Beside>,
+    pub(crate) failed: Option<AtomicFile>,
     pub(crate) figures: Option<Figures>,
     pub(crate) report: Option<Report>,
     pub(crate) settings: Settings,
@@ -167,8 +168,8 @@ fn names(headers: &[String]) -> impl Iterator<Item = &str> {
 }
 
 /// What to say to whoever wants the rest.
-fn again(args: &GetArgs, failed: Option<&Beside>) -> Again {
-    let is_input = |failed: &Beside| {
+fn again(args: &GetArgs, failed: Option<&AtomicFile>) -> Again {
+    let is_input = |failed: &AtomicFile| {
         let input = args.input.as_ref().and_then(|input| place_of(input).ok());
         input.is_some_and(|input| input == failed.place())
     };

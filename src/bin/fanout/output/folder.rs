@@ -6,9 +6,10 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::lock;
 use crate::exit::{UsageError, reason};
 use crate::ids::Fetched;
+use crate::lock;
+use crate::paths::missing_folder;
 use crate::record::BodyFile;
 
 /// What a file is called while it is being written: `.fanout-4711.part`. No id has a name that begins with a dot.
@@ -44,7 +45,7 @@ impl Found {
         let entries = match fs::read_dir(path) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return match super::missing_folder(path) {
+                return match missing_folder(path) {
                     Some(missing) => Err(wrong(path, missing)),
                     None => Ok(found),
                 };
@@ -60,7 +61,7 @@ impl Found {
             // An id has a name of ASCII letters.
             let name = entry.file_name();
             let name = name.to_str().unwrap_or_default();
-            if name.starts_with(PART[0]) && name.ends_with(PART[1]) {
+            if is_part(name) {
                 found.parts.push(entry.path());
                 continue;
             }
@@ -129,6 +130,12 @@ impl Folder {
     pub(super) fn name_of(&self, file: &BodyFile) -> String {
         self.path.join(&file.name).display().to_string()
     }
+}
+
+/// Of this kind, and no other file that is not whole yet.
+fn is_part(name: &str) -> bool {
+    let number = name.strip_prefix(PART[0]).and_then(|name| name.strip_suffix(PART[1]));
+    number.is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
 /// Not every system opens a folder as a file; then there is no lock.

@@ -3,11 +3,9 @@
 
 mod folder;
 mod lines;
-mod lock;
 mod opening;
 
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
@@ -64,12 +62,6 @@ impl Output {
         };
         thread::Builder::new().name("output".to_owned()).spawn(writer).map(drop)
     }
-}
-
-/// What is missing above a file, or a folder, that is to be made: the folder that it is in.
-fn missing_folder(path: &Path) -> Option<String> {
-    let above = path.parent().filter(|above| *above != Path::new(""))?;
-    (!above.exists()).then(|| format!("there is no folder {} (make it first)", above.display()))
 }
 
 /// A file that outgrows `ulimit -f` is an error of the write, as a full disk is, and not the end of the process. Where

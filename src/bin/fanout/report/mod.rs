@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 use fanout::Outcome;
 
-use crate::beside::Beside;
+use crate::atomic_file::AtomicFile;
 use crate::failure::Endpoint;
 use crate::ids::Numbered;
 use crate::run::Ended;
@@ -41,7 +41,7 @@ pub(crate) use record::Recorder;
 
 /// A report that will be written.
 pub(crate) struct Report {
-    pub(crate) file: Beside,
+    pub(crate) file: AtomicFile,
     pub(crate) about: About,
     pub(crate) recorder: Arc<Recorder>,
 }

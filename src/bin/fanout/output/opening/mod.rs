@@ -11,10 +11,12 @@ use std::path::{Path, PathBuf};
 
 use super::folder::Found;
 use super::lines::Lines;
-use super::{Output, Sink, lock};
+use super::{Output, Sink};
 use crate::cli::OutputArgs;
 use crate::exit::{UsageError, reason};
 use crate::ids::Fetched;
+use crate::lock;
+use crate::paths::place_of;
 use crate::record::Format;
 use crate::resume;
 use crate::streams::{self, Standard};
@@ -57,6 +59,9 @@ impl Opening {
             ));
         }
         file.map(preview::found).transpose()?;
+        if let (Some(file), Some(folder)) = (file, &args.output_dir) {
+            refuse_file_as_folder(file, folder)?;
+        }
         let kept = match file {
             Some(path) if existing == Existing::Kept => keep(path, fetched)?,
             _ => None,
@@ -64,9 +69,6 @@ impl Opening {
         // Where there are records, it is they that tell.
         let by_name = if existing == Existing::Kept && file.is_none() { Some(fetched) } else { None };
         let folder = args.output_dir.as_deref().map(|path| Found::look(path, by_name)).transpose()?;
-        if let (Some(file), Some(folder)) = (file, &args.output_dir) {
-            refuse_file_in_folder(file, folder)?;
-        }
         Ok(Opening { format, existing, file: file.map(Path::to_owned), kept, folder })
     }
 
@@ -75,25 +77,32 @@ impl Opening {
         self.format
     }
 
-    /// Opens it.
+    /// Opens it. Nothing is emptied, and no new file stays, before all of it is open: a file that is there is opened
+    /// first, then the folder, which is tried.
     pub(crate) fn open(self) -> Result<Output, UsageError> {
         if let Some(folder) = self.folder.as_ref().filter(|folder| !folder.is_empty) {
             if self.existing == Existing::Refused {
                 return Err(folder.refused(FOLDER_NOT_EMPTY));
             }
         }
-        let mut output = match (&self.file, self.format.lines) {
-            (Some(path), _) => file(path, self.existing, self.kept)?,
+        let file = self.file.as_deref().map(|path| OpenFile::open(path, self.existing, self.kept));
+        let file = file.transpose()?;
+        let folder = match self.folder.map(Found::open).transpose() {
+            Ok(folder) => folder,
+            Err(error) => {
+                file.inspect(OpenFile::undo);
+                return Err(error);
+            }
+        };
+        let mut output = match (file, self.format.lines) {
+            (Some(file), _) => file.begin()?,
             (None, true) => standard()?,
             (None, false) => Output { is_regular: true, ..Output::default() },
         };
-        if let Some(found) = self.folder {
-            let folder = found.open()?;
-            if !self.format.lines {
-                output.name = folder.name.clone();
-            }
-            output.sink.folder = Some(folder);
+        if let (Some(folder), false) = (&folder, self.format.lines) {
+            output.name = folder.name.clone();
         }
+        output.sink.folder = folder;
         output.format = self.format;
         Ok(output)
     }
@@ -111,11 +120,14 @@ fn existing(args: &OutputArgs) -> Result<Existing, UsageError> {
     }
 }
 
-/// A body could get its name.
-fn refuse_file_in_folder(file: &Path, folder: &Path) -> Result<(), UsageError> {
-    let above = file.parent().map(|above| if above == Path::new("") { Path::new(".") } else { above });
-    match (above.map(Path::canonicalize), folder.canonicalize()) {
-        (Some(Ok(above)), Ok(folder)) if above == folder => {
+/// A file cannot be a folder as well; and in it, a body could get its name.
+fn refuse_file_as_folder(file: &Path, folder: &Path) -> Result<(), UsageError> {
+    let (Ok(file_place), Ok(folder_place)) = (place_of(file), place_of(folder)) else { return Ok(()) };
+    if file_place == folder_place {
+        return Err(wrong(file, "is to be the folder of --output-dir, too (use another name)"));
+    }
+    match file_place.parent() {
+        Some(above) if above == folder_place => {
             Err(wrong(file, "lies in the folder of --output-dir (put it elsewhere)"))
         }
         _ => Ok(()),
@@ -139,39 +151,67 @@ fn keep(path: &Path, fetched: &mut Fetched) -> Result<Option<(File, u64)>, Usage
     Ok(Some((file, whole)))
 }
 
-fn file(path: &Path, existing: Existing, kept: Option<(File, u64)>) -> Result<Output, UsageError> {
-    let cannot = |error: io::Error| wrong(path, format_args!("cannot write it: {}", reason(&error)));
-    if let Some((file, whole)) = kept {
-        // What is behind the last whole record.
-        file.set_len(whole).map_err(cannot)?;
-        return Ok(to_file(file, path, Some(whole)));
-    }
-    let file = OpenOptions::new().append(true).create(true).open(path).map_err(cannot)?;
-    let metadata = file.metadata().map_err(cannot)?;
-    if !metadata.is_file() {
-        return Ok(to_file(file, path, None));
-    }
-    if lock::is_taken(&file) {
-        return Err(wrong(path, lock::TAKEN));
-    }
-    // Of the file that is locked now: another run may have written to it meanwhile.
-    if file.metadata().map_err(cannot)?.len() > 0 {
-        if existing != Existing::Replaced {
-            return Err(wrong(path, NOT_EMPTY));
-        }
-        file.set_len(0).map_err(cannot)?;
-    }
-    Ok(to_file(file, path, Some(0)))
+/// A file of lines that is open and locked, and as it was.
+struct OpenFile<'a> {
+    path: &'a Path,
+    file: File,
+    /// It was made just now.
+    is_new: bool,
+    /// So long is what is to stay of it; nothing if it is no regular file.
+    keeps: Option<u64>,
 }
 
-fn to_file(file: File, path: &Path, length: Option<u64>) -> Output {
-    let name = path.display().to_string();
-    Output {
-        is_regular: length.is_some(),
-        is_terminal: file.is_terminal(),
-        sink: Sink { folder: None, lines: Some(Lines::new(file, name.clone(), length.is_some(), length)) },
-        name,
-        ..Output::default()
+impl OpenFile<'_> {
+    fn open(path: &Path, existing: Existing, kept: Option<(File, u64)>) -> Result<OpenFile<'_>, UsageError> {
+        if let Some((file, whole)) = kept {
+            return Ok(OpenFile { path, file, is_new: false, keeps: Some(whole) });
+        }
+        let mut options = OpenOptions::new();
+        let (file, is_new) = match options.append(true).create_new(true).open(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                // Also where a link leads to what is not there yet.
+                (options.create_new(false).create(true).open(path), false)
+            }
+            file => (file, true),
+        };
+        let cannot = |error: io::Error| wrong(path, format_args!("cannot write it: {}", reason(&error)));
+        let file = file.map_err(cannot)?;
+        if !file.metadata().map_err(cannot)?.is_file() {
+            return Ok(OpenFile { path, file, is_new, keeps: None });
+        }
+        if lock::is_taken(&file) {
+            return Err(wrong(path, lock::TAKEN));
+        }
+        // Of the file that is locked now: another run may have written to it meanwhile.
+        if existing != Existing::Replaced && file.metadata().map_err(cannot)?.len() > 0 {
+            return Err(wrong(path, NOT_EMPTY));
+        }
+        Ok(OpenFile { path, file, is_new, keeps: Some(0) })
+    }
+
+    /// Cuts off what is not to stay.
+    fn begin(self) -> Result<Output, UsageError> {
+        let OpenFile { path, file, keeps, .. } = self;
+        if let Some(length) = keeps {
+            file.set_len(length)
+                .map_err(|error| wrong(path, format_args!("cannot write it: {}", reason(&error))))?;
+        }
+        let name = path.display().to_string();
+        Ok(Output {
+            is_regular: keeps.is_some(),
+            is_terminal: file.is_terminal(),
+            sink: Sink { folder: None, lines: Some(Lines::new(file, name.clone(), keeps.is_some(), keeps)) },
+            name,
+            ..Output::default()
+        })
+    }
+
+    /// Leaves nothing behind that was not there.
+    fn undo(&self) {
+        if self.is_new {
+            // Nobody else has it: it is locked.
+            let _ = std::fs::remove_file(self.path);
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::{Existing, Opening, wrong};
 use crate::exit::{UsageError, reason};
-use crate::output::missing_folder;
+use crate::paths::{is_of_a_folder, missing_folder};
 use crate::values::size;
 
 impl Opening {
@@ -51,9 +51,11 @@ pub(super) fn found(path: &Path) -> Result<Option<Metadata>, UsageError> {
     match path.metadata() {
         Ok(metadata) if metadata.is_dir() => Err(wrong(path, "is a directory (name a file in it)")),
         Ok(metadata) => Ok(Some(metadata)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            missing_folder(path).map_or(Ok(None), |missing| Err(wrong(path, missing)))
-        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match missing_folder(path) {
+            Some(missing) => Err(wrong(path, missing)),
+            None if is_of_a_folder(path) => Err(wrong(path, "there is no such folder (name a file)")),
+            None => Ok(None),
+        },
         Err(error) => Err(wrong(path, format_args!("cannot write it: {}", reason(&error)))),
     }
 }
