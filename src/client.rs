@@ -197,6 +197,14 @@ impl FanOutClient {
         self.inner.fetcher.quota.in_flight() as usize
     }
 
+    /// The proxy on the way to this URL, as `proxy.example:3128`: by [`proxy`](crate::Builder::proxy),
+    /// [`no_proxy`](crate::Builder::no_proxy) and, if it is asked, the environment as it was when the client was
+    /// built. User and password are not shown. None: the way is direct, or this is no http or https URL.
+    #[must_use]
+    pub fn proxy_for(&self, url: &str) -> Option<String> {
+        self.inner.fetcher.http.proxy_for(&url.parse().ok()?)
+    }
+
     /// How many ids of the calls under way wait to be tried again at this moment: they have failed, and no worker has
     /// taken them up anew yet. They hold no permit. None without [`retries`](crate::Builder::retries).
     #[must_use]

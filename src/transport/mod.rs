@@ -72,6 +72,7 @@ pub(crate) use self::no_proxy::NoProxy;
 pub(crate) use self::proxy::{Proxies, Proxy};
 use self::socket::SocketConnector;
 pub(crate) use self::stopwatch::Measured;
+use self::target::Target;
 use self::tunnel::TunnelConnector;
 
 /// The largest head of a response that is read, in bytes: 16 KiB.
@@ -207,6 +208,11 @@ impl HttpClient {
             user_agent: settings.user_agent,
             longest_line,
         }
+    }
+
+    /// The proxy on the way there, without user and password.
+    pub(crate) fn proxy_for(&self, uri: &Uri) -> Option<String> {
+        self.proxies.on_the_way_to(Target::of(uri)?).map(|proxy| proxy.to_string())
     }
 
     /// How many connections are idle.

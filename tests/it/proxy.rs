@@ -23,6 +23,21 @@ fn trusting(builder: Builder) -> Builder {
 }
 
 #[test]
+fn a_client_tells_the_proxy_on_the_way_to_a_url() {
+    let client = FanOutClient::builder("http://h.example/{id}").proxy("http://me:secret@p.example:3128");
+    let client = client.no_proxy("near.example").build().unwrap();
+    for (url, proxy) in [
+        ("http://h.example/7", Some("p.example:3128")),
+        ("https://h.example:8443/7?q=1", Some("p.example:3128")),
+        ("http://near.example/7", None),
+        ("ftp://h.example/7", None),
+        ("no URL", None),
+    ] {
+        assert_eq!(client.proxy_for(url).as_deref(), proxy, "{url}");
+    }
+}
+
+#[test]
 fn to_an_https_target_one_tunnel_carries_many_requests_and_the_proxy_sees_none() {
     let (proxy, server) = (Tunnels::start(), Server::start_tls());
     let client = through(proxy.addr, server.url())

@@ -7,13 +7,18 @@ use fanout::{Builder, Limit, Rate};
 
 use crate::quota::Quota;
 
-/// Limits that hold at once, without those that limit nothing.
+/// Limits that hold at once, without those that limit nothing; each as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Limits(Vec<Limit>);
+pub(crate) struct Limits(Vec<(Limit, String)>);
 
 impl Limits {
     pub(crate) fn new(limits: impl IntoIterator<Item = Limit>) -> Limits {
-        Limits(limits.into_iter().filter(|limit| !limit.parts().0.is_unlimited()).collect())
+        Limits::given(limits.into_iter().map(|limit| (limit, limit.to_string())))
+    }
+
+    /// Each with a text by which whoever gave it knows it.
+    pub(crate) fn given(limits: impl IntoIterator<Item = (Limit, String)>) -> Limits {
+        Limits(limits.into_iter().filter(|(limit, _)| !limit.parts().0.is_unlimited()).collect())
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -35,13 +40,18 @@ impl Limits {
 
     /// The limit that holds up `count` requests the longest, and how long at least; the first of several. `None`: no
     /// limit does.
-    pub(crate) fn slowest(&self, count: u128) -> Option<(Limit, Option<Duration>)> {
-        let times = self.iter().zip(self.each().map(|quota| quota.least_time(count)));
+    pub(crate) fn slowest(&self, count: u128) -> Option<(&str, Option<Duration>)> {
+        let times = self.texts().zip(self.each().map(|quota| quota.least_time(count)));
         times.rev().max_by_key(|(_, time)| time.unwrap_or(Duration::MAX))
     }
 
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = Limit> + ExactSizeIterator {
-        self.0.iter().copied()
+        self.0.iter().map(|(limit, _)| *limit)
+    }
+
+    /// As they are shown: `10/s, burst 20`.
+    pub(crate) fn texts(&self) -> impl DoubleEndedIterator<Item = &str> + ExactSizeIterator {
+        self.0.iter().map(|(_, text)| text.as_str())
     }
 
     /// How many requests this admits, at most, in `time` from full buckets. `None`: any number.
@@ -56,20 +66,21 @@ impl Limits {
 
     /// Gives them to a client that is being built.
     pub(crate) fn set(&self, builder: Builder) -> Builder {
-        let Some((first, others)) = self.0.split_first() else {
+        let mut limits = self.iter();
+        let Some(first) = limits.next() else {
             return builder.rate(Rate::UNLIMITED);
         };
         let (rate, burst) = first.parts();
-        others.iter().fold(builder.rate(rate).burst(burst), |builder, limit| builder.limit(*limit))
+        limits.fold(builder.rate(rate).burst(burst), |builder, limit| builder.limit(limit))
     }
 
     /// Each with its name: `at most 5000/h, burst 500`.
     pub(crate) fn named(&self) -> impl Iterator<Item = (String, Quota)> {
-        self.0.iter().map(ToString::to_string).zip(self.each())
+        self.texts().map(str::to_owned).zip(self.each())
     }
 
     fn each(&self) -> impl DoubleEndedIterator<Item = Quota> + ExactSizeIterator {
-        self.0.iter().map(|limit| {
+        self.iter().map(|limit| {
             let (rate, burst) = limit.parts();
             Quota { rate, burst }
         })
@@ -88,9 +99,9 @@ impl fmt::Display for Limits {
         if self.is_unlimited() {
             return f.write_str("no rate limit");
         }
-        for (index, limit) in self.0.iter().enumerate() {
+        for (index, text) in self.texts().enumerate() {
             f.write_str(if index > 0 { "; " } else { "" })?;
-            limit.fmt(f)?;
+            f.write_str(text)?;
         }
         Ok(())
     }
@@ -121,8 +132,9 @@ mod tests {
             assert_eq!(limits().admits(Duration::from_secs(seconds)), Some(admitted), "{seconds}");
         }
         assert_eq!(limits().per_second(), Some(1.25));
-        let slowest = |count| limits().slowest(count).map(|(limit, _)| limit.parts().1);
-        assert_eq!([20, 500, 560, 600].map(slowest), [20, 20, 20, 500].map(Some));
+        let slowest = |count| limits().slowest(count).map(|(text, _)| text.to_owned());
+        let [second, hour] = ["10/s, burst 20", "at most 5000/h, burst 500"].map(str::to_owned).map(Some);
+        assert_eq!([20, 500, 560, 600].map(slowest), [second.clone(), second.clone(), second, hour]);
         let slow = Limits::new([Limit::at_most(1, 24 * HOUR), Limit::new(Rate::per_second(1), 1)]);
         assert_eq!(slow.least_time(u128::MAX), None);
     }

@@ -87,8 +87,8 @@ fn machines(place: &QuotaPlace, status: &SharedStatus) -> Value {
 }
 
 fn of_state(state: &SharedState) -> Value {
-    let limit = |(limit, tokens)| {
-        let mut object = figures::limit(limit);
+    let limit = |(limit, tokens): (fanout::Limit, _)| {
+        let mut object = figures::limit((&limit.to_string(), limit));
         object["tokens_left"] = json!(tokens);
         object
     };

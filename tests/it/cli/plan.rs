@@ -29,9 +29,10 @@ memory    at most 638 MiB beside the program itself, or 14.1 MiB if no body is l
            80.9 MiB  8 in flight: a body, 16 KiB of head, 88 KiB of buffers
             1.4 MiB  16 idle connections: buffers
            10.3 MiB  bodies that have come: 4 MiB, or one that is larger
-          545.5 MiB  records to be written: 4 MiB, and those of 60 ids
+          545.5 MiB  records to be written: 4 MiB, and of 60 ids
             2.4 KiB  60 ids under way, and the bodies of 8 requests
 output    standard output
+proxy     none
 headers   Host, User-Agent, Accept, Accept-Encoding, Authorization
 requests  GET http://h.example/users/1/widgets?of=1
           GET http://h.example/users/2/widgets?of=2
@@ -56,6 +57,44 @@ fn the_time_is_that_of_the_limit_that_binds_and_retries_come_on_top() {
     assert_eq!(told(&none, "time"), ["1 id without a rate limit takes as long as the answers, 8 at a time"]);
     let no_ids = plan(["--input", "/dev/null", URL]);
     assert_eq!(told(&no_ids, "requests"), ["none"]);
+}
+
+#[test]
+fn rates_are_told_as_they_were_given_and_one_is_not_many() {
+    let done = plan(["--rate", "0.5/s", "--ids", "1", "--retries", "1", URL]);
+    assert_eq!(
+        told(&done, "time"),
+        ["1 id at 0.5/s with a burst of 1 may be sent without a wait, 8 at a time"]
+    );
+    let memory = told(&done, "memory").join("\n");
+    for said in
+        ["and one for 1 id\n", " 1 id under way, and the body of 1 request\n", "tries of 1 id: 1 head each"]
+    {
+        assert!(memory.contains(said), "{said}: {memory}");
+    }
+    let done = get(["--rate", "0.5/s", "--ids", "1-5", "--deadline", "2s", URL]);
+    assert!(done.code(2).errors()[0].contains("(0.5/s, burst 1)"), "{}", done.stderr);
+}
+
+#[test]
+fn the_proxy_and_the_files_beside_the_records_are_told() {
+    let via = |variables: &[(&str, &str)], args: &[&str]| {
+        let mut command = get_command(["--dry-run", "--ids", "1", URL].iter().chain(args));
+        let done = Running::start(command.envs(variables.iter().copied())).done();
+        assert!(!done.code(0).stdout.contains("secret"), "{}", done.stdout);
+        told(&done, "proxy")
+    };
+    let url = "http://me:secret@proxy.example:3128";
+    assert_eq!(via(&[], &["--proxy", url]), ["proxy.example:3128"]);
+    assert_eq!(via(&[("http_proxy", url)], &[]), ["proxy.example:3128"]);
+    assert_eq!(via(&[("http_proxy", url)], &["--noproxy", "h.example"]), ["none"]);
+    let [failed, figures, report] = ["plan-failed", "plan-json", "plan-html"].map(TempPath::new);
+    let files = ["--failed", failed.shown(), "--summary-json", figures.shown(), "--report", report.shown()];
+    let done = plan(["--ids", "1", URL].iter().chain(&files));
+    let expected = [(&failed, "--failed"), (&figures, "--summary-json"), (&report, "--report")];
+    let expected = expected.map(|(file, option)| format!("{}, by {option}", file.shown()));
+    assert_eq!(told(&done, "files"), expected);
+    assert!([failed, figures, report].iter().all(|file| !file.0.exists()));
 }
 
 /// What was planned is what comes.

@@ -51,6 +51,11 @@ impl Figures {
         }
     }
 
+    /// How people know where they go.
+    pub(crate) fn name(&self) -> &str {
+        self.file().map_or("standard output", AtomicFile::name)
+    }
+
     /// Writes them down. The error says where that was not possible.
     pub(crate) fn write(self, end: &End<'_>, settings: &Settings) -> Result<(), String> {
         let line = format!("{}\n", figures(end, settings));
@@ -87,7 +92,7 @@ fn figures(end: &End<'_>, settings: &Settings) -> Value {
             "reason": reason.name(),
         },
         "first_failure": ended.first_failure.as_ref().map(first_failure),
-        "limits": ended.limits.iter().map(limit).collect::<Vec<_>>(),
+        "limits": ended.limits.texts().zip(ended.limits.iter()).map(limit).collect::<Vec<_>>(),
         "max_in_flight": settings.max_in_flight,
         "shared_quota": settings.shared_quota,
         "output": settings.output,
@@ -134,10 +139,11 @@ fn failed(left: &Left) -> Value {
     })
 }
 
-pub(crate) fn limit(limit: Limit) -> Value {
+/// A limit, and how it is shown.
+pub(crate) fn limit((text, limit): (&str, Limit)) -> Value {
     let (rate, burst) = limit.parts();
     let (tokens, per) = rate.parts().unzip();
-    json!({ "text": limit.to_string(), "rate": tokens, "per_ms": per.map(millis), "burst": burst })
+    json!({ "text": text, "rate": tokens, "per_ms": per.map(millis), "burst": burst })
 }
 
 /// Whole microseconds.

@@ -5,7 +5,7 @@ use fanout::{Limit, MAX_LIMITS};
 use crate::cli::{LimitArg, LimitArgs};
 use crate::exit::UsageError;
 use crate::limits::Limits;
-use crate::values::at_most;
+use crate::values::{at_most, rate};
 
 use super::{quota, value};
 
@@ -14,14 +14,18 @@ pub(super) fn limits(LimitArgs(args): &LimitArgs) -> Result<Limits, UsageError> 
     let mut limits = Vec::new();
     for (rate, burst) in pairs(args)? {
         let quota = quota(["rate", "burst"], rate, burst)?;
-        limits.push(Limit::new(quota.rate, quota.burst));
+        limits.push((
+            Limit::new(quota.rate, quota.burst),
+            format!("{}, burst {}", rate::shown(rate, quota.rate), quota.burst),
+        ));
     }
     for arg in args {
         if let LimitArg::AtMost(text) = arg {
-            limits.push(value("at-most", text, at_most::parse)?);
+            let limit = value("at-most", text, at_most::parse)?;
+            limits.push((limit, limit.to_string()));
         }
     }
-    let limits = Limits::new(limits);
+    let limits = Limits::given(limits);
     match limits.count() {
         ..=MAX_LIMITS => Ok(limits),
         count => Err(UsageError::new(format!(
@@ -94,6 +98,9 @@ mod tests {
             ),
             ("--rate none --at-most 50/h", "at most 50/h, burst 5"),
             ("--rate none", "no rate limit"),
+            ("--rate 0.5/s", "0.5/s, burst 1"),
+            ("--rate 1.5 --burst 4", "1.5/s, burst 4"),
+            ("--rate 0.60/m --rate 90.0/h", "0.60/m, burst 1; 90.0/h, burst 1"),
         ];
         for (line, limits) in cases {
             assert_eq!(shown(line), limits, "{line}");

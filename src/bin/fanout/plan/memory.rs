@@ -89,12 +89,20 @@ pub(super) fn parts(settings: &Settings, body: u64) -> Vec<Part> {
         records(settings, body, in_flight, under_way),
         part(
             under_way.saturating_mul(2 * id).saturating_add(begun * settings.request_body as u128),
-            format!("{under_way} ids under way, and the bodies of {begun} requests"),
+            format!(
+                "{} under way, and {} of {}",
+                many(under_way, "id"),
+                if begun == 1 { "the body" } else { "the bodies" },
+                many(begun, "request")
+            ),
         ),
     ];
     if has_retries {
         let tries = u128::from(settings.retries);
-        parts.push(part(begun * tries * HEAD, format!("{begun} ids' earlier tries: {tries} heads each")));
+        parts.push(part(
+            begun * tries * HEAD,
+            format!("earlier tries of {}: {} each", many(begun, "id"), many(tries, "head")),
+        ));
     }
     if settings.ordered {
         parts.push(part(u128::from(WINDOW) * 64, format!("a window of {WINDOW} ids")));
@@ -107,6 +115,11 @@ pub(super) fn parts(settings: &Settings, body: u64) -> Vec<Part> {
         parts.push(part(settings.fetched as u128, "the ids that were fetched before".to_owned()));
     }
     parts
+}
+
+/// `1 id`, `16 ids`
+fn many(count: u128, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 fn part(bytes: u128, what: String) -> Part {
@@ -128,7 +141,7 @@ fn records(settings: &Settings, body: u128, in_flight: u128, under_way: u128) ->
     let beside_bodies = under_way.saturating_mul(escaped(settings.id as u128) + headers + KIB);
     part(
         (ROOM as u128).saturating_add(bodies).saturating_add(beside_bodies),
-        format!("records to be written: {}, and those of {under_way} ids", size::shown(ROOM as u128)),
+        format!("records to be written: {}, and of {}", size::shown(ROOM as u128), many(under_way, "id")),
     )
 }
 

@@ -23,6 +23,9 @@ const SMALL_BODY: u64 = 10 * 1024;
 /// Prints what the run would be.
 pub(crate) fn plan(options: GetOptions, output: &Opening, screen: &Screen) -> Result<Exit, UsageError> {
     let (places, format) = (output.preview()?, output.format());
+    let files = files_beside(&options);
+    // Every URL has the same host.
+    let proxy = options.client.proxy_for(&options.endpoint.url("0")).unwrap_or_else(|| "none".to_owned());
     let GetOptions { ids, limits, max_in_flight, bounds, template, .. } = options;
     let survey = ids.survey(options.keep_going)?;
     if let Some(deadline) = options.deadline {
@@ -59,10 +62,21 @@ pub(crate) fn plan(options: GetOptions, output: &Opening, screen: &Screen) -> Re
     add("deadline", vec![options.deadline.map_or("none".to_owned(), duration::shown)]);
     add("memory", memory(&settings));
     add("output", places);
+    add("files", files);
+    add("proxy", vec![proxy]);
     add("headers", vec![template.headers().join(", ")]);
     add("requests", requests(&survey, &template));
     text += "\nThis was a dry run: nothing was sent, and nothing was written.\n";
     Ok(print(text.as_bytes(), screen))
+}
+
+/// `ids.txt, by --failed`: what a run would leave beside its records.
+fn files_beside(options: &GetOptions) -> Vec<String> {
+    let failed = options.failed.as_ref().map(|file| (file.name(), "--failed"));
+    let figures = options.figures.as_ref().map(|figures| (figures.name(), "--summary-json"));
+    let report = options.report.as_ref().map(|report| (report.name(), "--report"));
+    let named = [failed, figures, report].into_iter().flatten();
+    named.map(|(name, option)| format!("{name}, by {option}")).collect()
 }
 
 fn memory(settings: &Settings) -> Vec<String> {

@@ -1,7 +1,5 @@
 //! How long a run takes at least, in a sentence.
 
-use fanout::Limit;
-
 use crate::limits::Limits;
 use crate::values::duration;
 
@@ -17,7 +15,7 @@ pub(super) fn least(count: u128, limits: &Limits, max_in_flight: usize) -> Strin
             "{ids} without a rate limit {take} as long as the answers, {max_in_flight} at a time"
         );
     };
-    let shown = limits.iter().map(in_words).collect::<Vec<_>>().join(" and ");
+    let shown = limits.texts().map(in_words).collect::<Vec<_>>().join(" and ");
     let binding = if limits.count() > 1 { format!(", by {}", in_words(slowest)) } else { String::new() };
     match time {
         Some(time) if time.is_zero() => {
@@ -45,18 +43,14 @@ pub(super) fn retries(count: u128, limits: &Limits, an_id: u32, budget: (u32, u3
 }
 
 /// `10/s with a burst of 20`
-fn in_words(limit: Limit) -> String {
-    let shown = limit.to_string();
-    match shown.split_once(", burst ") {
-        Some((rate, burst)) => format!("{rate} with a burst of {burst}"),
-        None => shown,
-    }
+fn in_words(text: &str) -> String {
+    text.replace(", burst ", " with a burst of ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fanout::Rate;
+    use fanout::{Limit, Rate};
     use std::time::Duration;
 
     const HOUR: Duration = Duration::from_secs(3_600);

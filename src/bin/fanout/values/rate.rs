@@ -11,6 +11,15 @@ pub(crate) fn parse(text: &str) -> Result<Rate, String> {
     strict(text).map_err(|error| meant::or_hint(text, error, guess, strict))
 }
 
+/// A rate as it was given, if that was a decimal: exact as it is, `1/2s` is not what people know `0.5/s` by.
+pub(crate) fn shown(text: &str, rate: Rate) -> String {
+    match (text.contains('.'), text.contains('/')) {
+        (true, true) => text.to_owned(),
+        (true, false) => format!("{text}/s"),
+        (false, _) => rate.to_string(),
+    }
+}
+
 /// `10 per second` as `10/s`, `10s` and `10 rps` as `10/s`, `unlimited` as `none`.
 fn guess(text: &str) -> String {
     let plain = meant::units(text);
