@@ -20,6 +20,8 @@ mod mistakes;
 mod order;
 #[cfg(unix)]
 mod packaging;
+#[cfg(unix)]
+mod pipes;
 mod plan;
 mod proxy;
 mod records;

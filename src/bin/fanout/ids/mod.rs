@@ -7,6 +7,7 @@
 
 mod count;
 mod fetched;
+mod input_file;
 mod lines;
 mod meant;
 mod numbered;
@@ -16,7 +17,6 @@ mod silence;
 mod survey;
 mod walk;
 
-use std::fs::File;
 use std::io::{self, BufReader, Seek};
 use std::path::Path;
 use std::sync::Arc;
@@ -29,6 +29,7 @@ use crate::exit::{UsageError, reason};
 use crate::signals::Caught;
 use crate::streams::{self, FileId, Standard};
 use count::Count;
+use input_file::InputFile;
 use lines::Lines;
 use walk::{From, Skipped};
 
@@ -89,7 +90,7 @@ enum Source {
 
 /// What lines are read from.
 struct Input {
-    file: File,
+    file: InputFile,
     /// Which one it is, if it is a regular file.
     id: Option<FileId>,
     /// How people know it: `standard input`, `ids.txt`.
@@ -121,27 +122,28 @@ impl Ids {
         }
         let name = "standard input";
         let file = streams::standard_input().map_err(|error| cannot_read(name, error))?;
-        Ids::from_open(file, None, name, name, deduplicate)
+        Ids::from_input(InputFile::Open(file), None, name, name, deduplicate)
     }
 
-    /// Opens the file.
+    /// Opens the file; a named pipe, for which that would wait for a writer, only when ids are taken from it.
     pub(crate) fn from_file(path: &Path, deduplicate: bool) -> Result<Ids, UsageError> {
         let (name, option) = (path.display().to_string(), format!("--input {}", path.display()));
-        let file = File::open(path).map_err(|error| cannot_read(&option, error))?;
-        Ids::from_open(file, Some(path), &name, &option, deduplicate)
+        let file = InputFile::of(path).map_err(|error| cannot_read(&option, error))?;
+        Ids::from_input(file, Some(path), &name, &option, deduplicate)
     }
 
-    fn from_open(
-        file: File,
+    fn from_input(
+        file: InputFile,
         path: Option<&Path>,
         name: &str,
         shown: &str,
         deduplicate: bool,
     ) -> Result<Ids, UsageError> {
-        if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+        let open = file.file();
+        if open.is_some_and(|file| file.metadata().is_ok_and(|metadata| metadata.is_dir())) {
             return Err(UsageError::new(format!("{shown}: is a directory (use a file of ids, one a line)")));
         }
-        let id = FileId::of_open(&file, path);
+        let id = open.and_then(|file| FileId::of_open(file, path));
         let rereadable = id.is_some() && path.is_some();
         let silence = Silence::default();
         let source = Source::Lines(Input { file, id, name: name.to_owned(), rereadable, silence });
@@ -190,7 +192,9 @@ impl Ids {
     /// anything is sent (unless the run is to go on behind it), and the number of ids is known. It takes one
     /// more pass and the memory of the fingerprints, however large it is.
     pub(crate) fn read_through(&mut self, keep_going: bool) -> Result<(), UsageError> {
-        let Source::Lines(Input { file, name, rereadable: true, .. }) = &mut self.source else {
+        let Source::Lines(Input { file: InputFile::Open(file), name, rereadable: true, .. }) =
+            &mut self.source
+        else {
             return Ok(());
         };
         let cannot = |error| cannot_read(&format!("--input {name}"), error);

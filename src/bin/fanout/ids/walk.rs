@@ -3,12 +3,12 @@
 //! A run that ends early leaves off somewhere in a range or a file. What is left there can be told or written without
 //! one more pass, by whoever holds the walk.
 
-use std::fs::File;
 use std::io::BufReader;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::fetched::Fetched;
+use super::input_file::InputFile;
 use super::lines::{Lines, Trouble};
 use super::ranges::RangeWalk;
 use super::seen::Seen;
@@ -41,7 +41,7 @@ pub(super) struct Skipped {
 
 pub(super) enum From {
     Ranges(RangeWalk),
-    Lines(Lines<BufReader<Told<File>>>),
+    Lines(Lines<BufReader<Told<InputFile>>>),
 }
 
 /// The ids of a range that are left.

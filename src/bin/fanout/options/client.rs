@@ -1,9 +1,12 @@
 //! What the command line says of requests, as a client of the library.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
+use crossbeam_channel::bounded;
 use fanout::http::Method;
 use fanout::{BuildError, Builder, Exchange, FanOutClient, RetryBudget, RetryPolicy};
 
@@ -121,11 +124,11 @@ fn headers(args: &GetArgs) -> Result<Vec<(String, String)>, UsageError> {
 }
 
 /// The body of every request, before {id} is filled in. No error repeats it: it may be a secret.
-pub(super) fn body(args: &GetArgs) -> Result<Option<Vec<u8>>, UsageError> {
+pub(super) fn body(args: &GetArgs, deadline: Option<Duration>) -> Result<Option<Vec<u8>>, UsageError> {
     let Some(text) = &args.requests.data else { return Ok(None) };
     let (shown, body) = match request::data(text) {
         Ok(Data::Bytes(bytes)) => ("--data".to_owned(), Ok(bytes.to_vec())),
-        Ok(Data::File(path)) => (format!("--data {}", text.escape_debug()), read_bounded(path)),
+        Ok(Data::File(path)) => (format!("--data {}", text.escape_debug()), read_bounded(path, deadline)),
         Err(error) => return Err(UsageError::new(format!("--data {}: {error}", text.escape_debug()))),
     };
     let body =
@@ -136,11 +139,24 @@ pub(super) fn body(args: &GetArgs) -> Result<Option<Vec<u8>>, UsageError> {
     Ok(Some(body))
 }
 
-/// One byte more than is allowed, if there are so many: what is read may have no end.
-fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_DATA + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
+/// One byte more than is allowed, if there are so many: what is read may have no end. And it may never begin: a pipe
+/// that nobody writes to is waited for until the deadline, by a thread that ends with the process.
+fn read_bounded(path: &Path, deadline: Option<Duration>) -> io::Result<Vec<u8>> {
+    let read = |path: &Path| {
+        let mut bytes = Vec::new();
+        File::open(path)?.take(MAX_DATA + 1).read_to_end(&mut bytes).map(|_| bytes)
+    };
+    let Some(deadline) = deadline.filter(|_| path.metadata().is_ok_and(|metadata| !metadata.is_file()))
+    else {
+        return read(path);
+    };
+    let (done, bytes) = bounded(1);
+    let path = path.to_owned();
+    let reader = move || _ = done.send(read(&path));
+    thread::Builder::new().name("data".to_owned()).spawn(reader)?;
+    bytes.recv_timeout(deadline).unwrap_or_else(|_| {
+        Err(io::Error::new(ErrorKind::TimedOut, "it did not come to its end before the deadline"))
+    })
 }
 
 fn connections(mut builder: Builder, args: &GetArgs) -> Result<Builder, UsageError> {

@@ -88,7 +88,7 @@ impl GetOptions {
         let deadline = optional("deadline", args.pace.deadline.as_deref(), duration::parse)?;
         let method = client::method(&args)?;
         let retry = client::retry_policy(&args.retry)?;
-        let body = client::body(&args)?;
+        let body = client::body(&args, deadline)?;
         let traffic = Arc::new(Traffic::default());
         let recorder = args.output.report.as_ref().map(|_| Recorder::new(&limits));
         let observe = {
