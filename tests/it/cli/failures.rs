@@ -38,7 +38,7 @@ fn told(url: &str, args: &[&str]) -> String {
 #[test]
 fn a_status_is_told_with_what_to_do_about_it() {
     let authorization = "-H 'Authorization: Bearer …'";
-    let cases: [(u16, &[&str], &str); 17] = [
+    let cases: [(u16, &[&str], &str); 18] = [
         (400, &[], "400 Bad Request (GET URL)"),
         (401, &[], &format!("401 Unauthorized (GET URL; it wants credentials, as in {authorization})")),
         (
@@ -59,6 +59,12 @@ fn a_status_is_told_with_what_to_do_about_it() {
             &[],
             "429 Too Many Requests, which asks for a pause of 1 s (retry-after: 1) (GET URL; --rate and \
              --at-most set the pace, --retries would try it again)",
+        ),
+        (
+            429,
+            &["--max-wait", "500ms"],
+            "429 Too Many Requests, which asks for a pause of 1 s (retry-after: 1) (GET URL; --rate and \
+             --at-most set the pace, --retries with a longer --max-wait would try it again)",
         ),
         (500, &[], "500 Internal Server Error (GET URL; --retries with --retry-500 would try it again)"),
         (500, &["--retries", "1"], "500 Internal Server Error (GET URL; --retry-500 would try it again)"),

@@ -285,7 +285,8 @@ fn a_port_that_is_taken_is_told() {
     let (_running, url) = serve(&[]);
     let port = url.split([':', '/']).nth(4).unwrap();
     let done = Running::start(&mut fanout(["serve", "--port", port])).done();
-    assert!(done.code(1).errors()[0].starts_with("cannot serve: "), "{}", done.stderr);
+    let said = "another process listens there (use another port, or 0 for a free one)";
+    assert_eq!(done.code(1).errors(), [format!("--port {port}: {said}")]);
 }
 
 #[test]

@@ -1,10 +1,14 @@
 //! What can be done about a failure: an option of ours, a header, or a look at what is most often wrong. In a few
 //! words, and only where there is something sensible to say.
 
+use std::time::Duration;
+
 use fanout::{Error, ErrorKind, GaveUp, Sent};
 
 const MAX_WAIT: &str = "--max-wait sets how long";
 const TRY_AGAIN: &str = "--retries would try it again";
+const WAIT_AND_TRY_AGAIN: &str = "--retries with a longer --max-wait would try it again";
+const PAUSE: &str = " asks for a pause of ";
 
 /// What would not be over by the next try.
 const LASTING: [&str; 3] = ["shaking hands (TLS)", "Too many open files", "for a tunnel to"];
@@ -16,6 +20,8 @@ pub(super) struct Asked {
     pub(super) has_credentials: bool,
     /// Twice is not worse than once, or is taken to be so.
     pub(super) is_repeatable: bool,
+    /// The longest pause that is waited for, if it is known.
+    pub(super) max_wait: Option<Duration>,
 }
 
 /// The hint for an error of this text; nothing where there is none.
@@ -27,8 +33,8 @@ pub(super) fn hint(error: &Error, text: &str, asked: Asked) -> Option<String> {
         _ => {
             let status = error.status().map(|status| status.as_u16());
             let about = about(error.kind(), status, text, asked.has_credentials);
-            let again =
-                again(error, status, text).filter(|_| asked.is_repeatable || error.sent() == Sent::Never);
+            let again = again(error, status, text, asked.max_wait)
+                .filter(|_| asked.is_repeatable || error.sent() == Sent::Never);
             join([about, again])
         }
     }
@@ -43,14 +49,16 @@ fn join(hints: [Option<&str>; 2]) -> Option<String> {
 }
 
 /// What another try might mend, if there are none yet: see [`RetryPolicy`](fanout::RetryPolicy).
-fn again(error: &Error, status: Option<u16>, text: &str) -> Option<&'static str> {
+fn again(error: &Error, status: Option<u16>, text: &str, max_wait: Option<Duration>) -> Option<&'static str> {
+    let is_too_long = pause(text).zip(max_wait).is_some_and(|(pause, most)| pause > most);
     match (error.kind(), status, error.gave_up()?) {
+        (_, _, GaveUp::Tries(1)) if is_too_long => Some(WAIT_AND_TRY_AGAIN),
         (ErrorKind::Status, Some(500), GaveUp::NotRetryable) => Some("--retry-500 would try it again"),
         (ErrorKind::Status, Some(500), GaveUp::Tries(1)) => {
             Some("--retries with --retry-500 would try it again")
         }
         (ErrorKind::Status, Some(408 | 425 | 429 | 502 | 503 | 504), GaveUp::Tries(1)) => Some(TRY_AGAIN),
-        (_, _, GaveUp::Tries(1)) if text.contains(" asks for a pause of ") => Some(TRY_AGAIN),
+        (_, _, GaveUp::Tries(1)) if text.contains(PAUSE) => Some(TRY_AGAIN),
         (
             ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Disconnected | ErrorKind::TruncatedBody,
             _,
@@ -58,6 +66,12 @@ fn again(error: &Error, status: Option<u16>, text: &str) -> Option<&'static str>
         ) => Some(TRY_AGAIN).filter(|_| !LASTING.iter().any(|sign| text.contains(sign))),
         _ => None,
     }
+}
+
+/// `… which asks for a pause of 3600 s (retry-after: 3600)`: as the library tells it.
+fn pause(text: &str) -> Option<Duration> {
+    let (_, told) = text.split_once(PAUSE)?;
+    told.split_once(" s")?.0.parse().ok().map(Duration::from_secs)
 }
 
 fn about(kind: ErrorKind, status: Option<u16>, text: &str, has_credentials: bool) -> Option<&'static str> {
@@ -76,7 +90,7 @@ fn about(kind: ErrorKind, status: Option<u16>, text: &str, has_credentials: bool
         }
         ErrorKind::Thread => Some("use a lower --max-in-flight, or raise ulimit -u"),
         // A limit, and no matter of credentials.
-        ErrorKind::Status if status == Some(403) && text.contains(" asks for a pause of ") => None,
+        ErrorKind::Status if status == Some(403) && text.contains(PAUSE) => None,
         ErrorKind::Status => about_status(status?, has_credentials),
         _ => None,
     })
@@ -132,6 +146,13 @@ mod tests {
         assert!(hint("invalid peer certificate: UnknownIssuer").contains("--cacert"));
         assert!(hint("Other(OtherError(CaUsedAsEndEntity))").contains("made for it"));
         assert_eq!(hint("connection reset"), "");
+    }
+
+    #[test]
+    fn a_pause_is_as_long_as_it_is_told() {
+        let text = "429 Too Many Requests, which asks for a pause of 3600 s (retry-after: 3600)";
+        assert_eq!(pause(text), Some(Duration::from_secs(3_600)));
+        assert_eq!(pause("429 Too Many Requests"), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod first;
 mod hint;
 
 use std::error::Error as StdError;
+use std::time::Duration;
 
 use fanout::http::Method;
 use fanout::{Error, ErrorKind, encode};
@@ -35,7 +36,11 @@ impl Endpoint {
         let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let host = authority.rsplit('@').next().unwrap_or_default();
-        let asked = Asked { has_credentials: host != authority, is_repeatable: method.is_idempotent() };
+        let asked = Asked {
+            has_credentials: host != authority,
+            is_repeatable: method.is_idempotent(),
+            max_wait: None,
+        };
         Endpoint { method, url: format!("{scheme}://{host}{path}"), asked }
     }
 
@@ -45,6 +50,12 @@ impl Endpoint {
             self.asked.has_credentials |= name.eq_ignore_ascii_case("authorization");
             self.asked.is_repeatable |= name.eq_ignore_ascii_case("idempotency-key");
         }
+        self
+    }
+
+    /// The same, where no longer pause than this is waited for.
+    pub(crate) fn with_max_wait(mut self, max_wait: Duration) -> Endpoint {
+        self.asked.max_wait = Some(max_wait);
         self
     }
 

@@ -23,6 +23,9 @@ use super::{Bounds, optional, value};
 /// has one of its own.
 const MAX_DATA: u64 = 1024 * 1024;
 
+/// A longer word is no header's name, and may be a secret.
+const LONGEST_NAME: usize = 40;
+
 /// A run may make so many retries whatever the percentage of --retry-budget is.
 pub(super) const BUDGET_BASE: u32 = 100;
 
@@ -40,7 +43,7 @@ pub(super) fn client(
 ) -> Result<FanOutClient, UsageError> {
     let builder = builder
         .max_in_flight(max_in_flight)
-        .max_wait(value("max-wait", &args.pace.max_wait, duration::parse)?)
+        .max_wait(max_wait(args)?)
         .retries(retry)
         .retry_budget(RetryBudget::new(BUDGET_BASE, retry_percent(args)?))
         .adaptive(args.retry.adaptive)
@@ -51,6 +54,11 @@ pub(super) fn client(
     let builder = connections(builder, args)?;
     let builder = responses(builder, args)?;
     builder.build().map_err(|error| in_our_words(&error, args))
+}
+
+/// The longest pause of the server's that is waited for.
+pub(super) fn max_wait(args: &GetArgs) -> Result<Duration, UsageError> {
+    value("max-wait", &args.pace.max_wait, duration::parse)
 }
 
 /// What is tried again.
@@ -118,9 +126,27 @@ fn requests(builder: Builder, args: &GetArgs, body: Option<Vec<u8>>) -> Result<B
 }
 
 fn headers(args: &GetArgs) -> Result<Vec<(String, String)>, UsageError> {
-    let parsed = args.requests.header.iter().map(|text| request::header(text));
-    // Without the value: it may be a secret.
-    parsed.map(|header| header.map_err(|error| UsageError::new(format!("--header: {error}")))).collect()
+    let headers = &args.requests.header;
+    let parsed = headers.iter().enumerate().map(|(place, text)| {
+        request::header(text).map_err(|error| {
+            let which = which_header(text, place + 1, headers.len());
+            UsageError::new(format!("--header{which}: {error}"))
+        })
+    });
+    parsed.collect()
+}
+
+/// Which of several headers is meant, without its value, which may be a secret: `'Authorization …'`, and where the
+/// first word need not be a name, `number 2 of 3`.
+fn which_header(text: &str, place: usize, of: usize) -> String {
+    match text.split_once([' ', '\t']) {
+        _ if text.contains(':') => String::new(), // the error has the name
+        Some((name, _)) if !name.is_empty() && name.len() <= LONGEST_NAME && request::is_name(name) => {
+            format!(" '{name} …'")
+        }
+        _ if of > 1 => format!(", number {place} of {of}"),
+        _ => String::new(),
+    }
 }
 
 /// The body of every request, before {id} is filled in. No error repeats it: it may be a secret.

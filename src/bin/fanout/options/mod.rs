@@ -104,7 +104,9 @@ impl GetOptions {
             refuse_what_cannot_be_met(deadline, total, &limits)?;
         }
         let Files { failed, figures, report } = beside::files(&args, &ids)?;
-        let endpoint = Endpoint::of(&args.url, method.clone()).with_headers(names(&args.requests.header));
+        let endpoint = Endpoint::of(&args.url, method.clone())
+            .with_headers(names(&args.requests.header))
+            .with_max_wait(client::max_wait(&args)?);
         let report = report.zip(recorder).map(|(file, recorder)| {
             let about = report::about(&args, &limits, &endpoint, max_in_flight);
             Report { file, about, recorder }

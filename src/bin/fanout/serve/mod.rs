@@ -82,7 +82,7 @@ impl Settings {
 
 /// Serves until a signal comes, and says then what it has seen.
 pub(crate) fn serve(settings: Settings, screen: &Screen) -> Exit {
-    let quota = settings.quota;
+    let (quota, port) = (settings.quota, settings.port);
     match serve_until_signal(settings, screen) {
         Ok(seen) => {
             screen.say(&seen);
@@ -90,6 +90,18 @@ pub(crate) fn serve(settings: Settings, screen: &Screen) -> Exit {
                 screen.say(line);
             }
             Exit::Success
+        }
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            screen.say(format_args!(
+                "error: --port {port}: another process listens there (use another port, or 0 for a free one)"
+            ));
+            Exit::Failure
+        }
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            screen.say(format_args!(
+                "error: --port {port}: may not listen there (use a port from 1024 on, or 0 for a free one)"
+            ));
+            Exit::Failure
         }
         Err(error) => {
             screen.say(format_args!("error: cannot serve: {error}"));

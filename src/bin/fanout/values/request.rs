@@ -41,7 +41,7 @@ pub(crate) fn header(text: &str) -> Result<(String, String), String> {
     let Some((name, value)) = text.split_once(':') else {
         return Err("no colon (use 'Name: value')".to_owned());
     };
-    if name.is_empty() || !name.bytes().all(is_token) {
+    if !is_name(name) {
         return Err(format!("'{}' is no header name (use 'Name: value')", name.escape_debug()));
     }
     let value = value.trim_matches([' ', '\t']);
@@ -49,6 +49,11 @@ pub(crate) fn header(text: &str) -> Result<(String, String), String> {
         return Err(format!("the value of {name} holds a control character (use printable text)"));
     }
     Ok((name.to_owned(), value.to_owned()))
+}
+
+/// Whether a header may be called so.
+pub(crate) fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(is_token)
 }
 
 /// The characters of a header's name: RFC 9110, section 5.6.2.
