@@ -68,8 +68,8 @@ pub(crate) fn seems_closed(stream: Standard) -> bool {
 
 /// Rust opens `/dev/null`, to read and to write, in the place of a standard stream that is not there. A shell
 /// that is told to use `/dev/null` opens it for one of the two. But some programs start others with a
-/// `/dev/null` that is open for both, and those cannot be told apart; so this is a guess, to be acted upon
-/// only where it does not matter which it is.
+/// `/dev/null` that is open for both (Python's `subprocess.DEVNULL`, daemons), and those cannot be told apart; so this
+/// is a guess, to be acted upon only where it does not matter which it is.
 #[cfg(target_os = "linux")]
 fn is_stand_in(number: u32) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;

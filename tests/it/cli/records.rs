@@ -25,6 +25,29 @@ fn answering_once(answer: &'static [u8]) -> String {
     url
 }
 
+/// Every member that a record can have stands in the help.
+#[test]
+fn the_help_knows_every_member_of_a_record() {
+    let api = Api::answering(|id| match id {
+        "bad" => (500, Vec::new()),
+        "bytes" => (200, vec![0xff]),
+        _ => (200, b"text".to_vec()),
+    });
+    let (input, output, folder) =
+        ("bad\nbytes\ntext\n", TempPath::new("explained-records"), TempFolder::new("explained"));
+    let inline = get_with_input(["--keep-going", "--include-headers", &api.url], input);
+    let beside = ["--output", output.shown(), "--output-dir", folder.shown(), &api.url];
+    get_with_input(beside, "text\n").code(0);
+    let help = Running::start(&mut fanout(["get", "--help"])).done().stdout;
+    let (_, help) = help.split_once("\nRecords:\n").unwrap();
+    let (help, _) = help.split_once("\nExit codes:\n").unwrap();
+    for record in inline.code(1).records().values().chain(records(&output.text()).values()) {
+        for name in record.as_object().unwrap().keys() {
+            assert!(help.contains(&format!("\"{name}\"")), "{name}: {help}");
+        }
+    }
+}
+
 #[test]
 fn headers_are_lists_of_values_by_name() {
     let url = answering_once(

@@ -10,6 +10,7 @@ use std::os::unix::process::ExitStatusExt;
 use roxmltree::{Document, Node, ParsingOptions};
 
 use super::support::*;
+use crate::support::{Answer, Server};
 
 /// A page of a report, which is well-formed XML.
 struct Page(String);
@@ -181,6 +182,16 @@ fn a_pause_of_the_server_is_told() {
     let pauses = report.rows("pauses");
     assert_eq!(pauses[0][2..], ["retry-after: 1", "7"]);
     assert_eq!(of_class(&report.parsed(), "grants", "pause").len(), 1);
+}
+
+#[test]
+fn the_proxy_is_told_without_its_password() {
+    let (proxy, file) = (Server::answering(|_| Answer::ok("proxied")), TempPath::new("report-proxy.html"));
+    let through = format!("http://me:topsecret@{}", proxy.addr);
+    get(["--ids", "1", "--proxy", &through, "--report", file.shown(), "http://api.invalid/{id}"]).code(0);
+    let report = Page::of(&file);
+    assert!(report.rows("settings").contains(&vec!["proxy".to_owned(), proxy.addr.to_string()]));
+    assert!(!report.0.contains("topsecret"));
 }
 
 #[test]

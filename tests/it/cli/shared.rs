@@ -73,6 +73,8 @@ fn a_password_is_told_to_nobody() {
         let page = report.text();
         assert_silent(done.code(0), &page);
         assert!(page.contains("quota shared as") && page.contains("key-7"));
+        assert!(page.contains(&format!("redis://127.0.0.1:{}/0", redis.port())), "{page}");
+        assert!(page.contains("waits for Redis, at most") && page.contains("permits of a lost process kept"));
         let figures: Value = serde_json::from_str(done.stdout.trim()).unwrap();
         assert_eq!(figures["shared_quota"], "key-7");
     }

@@ -110,6 +110,42 @@ fn the_figures_of_a_failure_have_every_member() {
         ],
     );
     assert!(!file.text().contains("topsecret"), "{}", file.text());
+    is_explained(&figures);
+}
+
+/// Every member stands in the help.
+#[track_caller]
+fn is_explained(figures: &Value) {
+    let help = Running::start(&mut fanout(["get", "--help"])).done().stdout;
+    let (_, help) = help.split_once("--summary-json <FILE>").unwrap();
+    let (help, _) = help.split_once("--report <").unwrap();
+    let words: Vec<&str> = help.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
+    let mut objects = vec![figures];
+    while let Some(value) = objects.pop() {
+        let members = value.as_object().into_iter().flatten();
+        for (name, value) in members {
+            assert!(words.contains(&name.as_str()), "{name} is not in the help");
+            objects.push(value);
+        }
+        objects.extend(value.as_array().into_iter().flatten());
+    }
+}
+
+/// Fetched, failed and left are all ids that there are; and in the file of --failed are all but those that are out.
+#[test]
+fn the_ids_that_are_left_and_those_in_the_file_of_failed_ids_add_up() {
+    let (api, file, ids) = (failing("3"), TempPath::new("figures-sum"), TempPath::new("figures-sum-ids"));
+    for more in [&[][..], &["--keep-going"]] {
+        let args = ["--ids", "1-9", "--failed", ids.shown(), "--summary-json", file.shown(), &api.url];
+        get(args.iter().chain(more)).code(1);
+        let figures = figures(&file);
+        let count = |place: &str| figures.pointer(place).and_then(Value::as_u64).unwrap();
+        let [fetched, failed, left] =
+            ["fetched", "failed", "left"].map(|name| count(&format!("/ids/{name}")));
+        assert_eq!((fetched + failed + left, failed), (9, 1), "{figures}");
+        assert_eq!(count("/failed/ids"), failed + left + count("/ids/unwritten"), "{figures}");
+        assert_eq!(count("/failed/ids"), ids.text().lines().count() as u64, "{figures}");
+    }
 }
 
 #[test]

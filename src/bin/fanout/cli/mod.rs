@@ -122,7 +122,8 @@ Records:
 
   The second kind comes with --keep-going. \"attempt\" counts the tries of an id.
   A body that is not UTF-8 stands as \"body_base64\". \"latency_ms\" does not count
-  waits for the quota.
+  waits for the quota. With --output-dir there is \"file\", its name in DIR, in
+  the place of \"body\"; with --include-headers, \"headers\" before it.
 
 Exit codes:
   0  every id was fetched (or there was none)

@@ -78,12 +78,13 @@ pub(crate) struct OutputArgs {
     /// Write the run's figures to FILE, as JSON
     ///
     /// At the end, as one object; '-' for standard output. Its members: version, started_at (RFC 3339), elapsed_ms;
-    /// ids: total (null if nobody knows), fetched, failed, left, cut_off (on the wire when the run ended), unwritten
-    /// (records that got lost), there_already (by --resume), duplicates; requests, retries; pauses (that the server
-    /// asked for): count, total_ms; exit: code, signal, reason (done, failed, deadline, pause, signal, input, output,
-    /// system); first_failure: null, or id, attempt, status, kind, sent, error; limits: of each text, rate, per_ms,
-    /// burst; max_in_flight; output; failed: null, or what became of its file: path, ids, is_whole, ranges,
-    /// unread_behind_line.
+    /// ids: total (null if nobody knows), fetched, failed, left (the others of total: not begun, or cut off), cut_off
+    /// (on the wire when the run ended), unwritten (records that got lost), there_already (by --resume), duplicates;
+    /// requests, retries; pauses (that the server asked for): count, total_ms; exit: code, signal, reason (done,
+    /// failed, deadline, pause, quota, signal, input, output, system); first_failure: null, or id, attempt, status,
+    /// kind, sent, error; limits: of each text, rate, per_ms, burst; max_in_flight; shared_quota; output; failed:
+    /// null, or what became of its file: path, ids (how many are in it: all without success, so those that failed,
+    /// those that are left, and those whose record got lost), is_whole, ranges, unread_behind_line.
     #[arg(long, value_name = "FILE")]
     pub(crate) summary_json: Option<PathBuf>,
 

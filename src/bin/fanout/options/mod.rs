@@ -108,7 +108,11 @@ impl GetOptions {
             .with_headers(names(&args.requests.header))
             .with_max_wait(client::max_wait(&args)?);
         let report = report.zip(recorder).map(|(file, recorder)| {
-            let about = report::about(&args, &limits, &endpoint, max_in_flight);
+            let proxy = client.proxy_for(&endpoint.url("0")).map(|proxy| ("proxy", proxy));
+            let mut beyond: Vec<_> = proxy.into_iter().collect();
+            #[cfg(feature = "redis")]
+            beyond.extend(shared.iter().flat_map(Shared::told));
+            let about = report::about(&args, &limits, &endpoint, max_in_flight, beyond);
             Report { file, about, recorder }
         });
         let options = GetOptions {

@@ -13,14 +13,24 @@ use super::names;
 /// So many characters of a value are shown.
 const SHOWN: usize = 200;
 
-/// What a report tells of a run before it begins.
-pub(super) fn about(args: &GetArgs, limits: &Limits, endpoint: &Endpoint, max_in_flight: usize) -> About {
+/// What a report tells of a run before it begins; `beyond` are settings that do not stand on the command line as they
+/// are.
+pub(super) fn about(
+    args: &GetArgs,
+    limits: &Limits,
+    endpoint: &Endpoint,
+    max_in_flight: usize,
+    mut beyond: Vec<(&'static str, String)>,
+) -> About {
+    let mut settings = settings(args, limits);
+    settings.append(&mut beyond);
+    settings.iter_mut().for_each(|(_, value)| shorten(value));
     About {
         method: endpoint.method().to_string(),
         url: endpoint.template().to_owned(),
         begun: begun(),
         max_in_flight,
-        settings: settings(args, limits),
+        settings,
     }
 }
 
@@ -66,12 +76,7 @@ fn settings(args: &GetArgs, limits: &Limits) -> Vec<(&'static str, String)> {
         ("resolved by hand", Some(args.requests.resolve.join(", ")).filter(|text| !text.is_empty())),
         ("certificates from", args.requests.cacert.as_deref().map(path)),
     ];
-    #[cfg(feature = "redis")]
-    settings.extend(args.shared.quota.clone().map(|name| ("quota shared as", name)));
     settings.extend(more.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))));
-    for (_, value) in &mut settings {
-        shorten(value);
-    }
     settings
 }
 

@@ -29,6 +29,8 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(1_800);
 const REDIS_WAIT: Duration = Duration::from_secs(10);
 const LONGEST_REDIS_WAIT: Duration = Duration::from_secs(86_400);
 
+const USE_BY: Duration = Duration::from_millis(5);
+
 const LONGEST_USE_BY: Duration = Duration::from_secs(1);
 
 /// A quota by its name, with the way to its Redis.
@@ -54,6 +56,22 @@ pub(crate) struct Shared {
     pub(crate) place: QuotaPlace,
     pub(crate) builder: SharedQuotaBuilder,
     pub(crate) redis_wait: Duration,
+    /// So long the permit of a request is kept when its process is not heard of.
+    lease: Duration,
+    use_by: Duration,
+}
+
+impl Shared {
+    /// What a report tells of it.
+    pub(super) fn told(&self) -> [(&'static str, String); 5] {
+        [
+            ("quota shared as", self.place.name.clone()),
+            ("in", self.place.redis.clone()),
+            ("waits for Redis, at most", duration::shown(self.redis_wait)),
+            ("permits of a lost process kept", duration::shown(self.lease)),
+            ("a grant of it may be used for", duration::shown(self.use_by)),
+        ]
+    }
 }
 
 /// The quota that `fanout get` is to share, if it is.
@@ -86,11 +104,13 @@ pub(super) fn shared(
     let redis_wait = redis_wait.unwrap_or(REDIS_WAIT);
     let cap = u32::try_from(max_in_flight).unwrap_or(u32::MAX);
     let builder = limits.iter().fold(place.builder.clone(), SharedQuotaBuilder::limit);
-    let builder = builder.max_in_flight(cap).lease(LEASE.max(timeout * 2)).redis_wait(redis_wait);
+    let lease = LEASE.max(timeout * 2);
+    let builder = builder.max_in_flight(cap).lease(lease).redis_wait(redis_wait);
     let builder = builder.is_idle(shared.quota_idle);
-    let builder = use_by.into_iter().fold(builder, SharedQuotaBuilder::use_by);
+    let use_by = use_by.unwrap_or(USE_BY);
+    let builder = builder.use_by(use_by);
     builder.check().map_err(|error| in_our_words(&error, &place))?;
-    Ok(Some(Shared { place, builder, redis_wait }))
+    Ok(Some(Shared { place, builder, redis_wait, lease, use_by }))
 }
 
 fn within(text: &str, most: Duration, right: &str) -> Result<Duration, String> {
