@@ -52,6 +52,7 @@ mod atomic_file;
 mod exit;
 mod lock;
 mod logging;
+mod on_panic;
 mod paths;
 mod print;
 mod screen;

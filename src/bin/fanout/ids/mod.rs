@@ -26,6 +26,7 @@ use std::thread::{self, JoinHandle};
 use crossbeam_channel::{Receiver, bounded};
 
 use crate::exit::{UsageError, reason};
+use crate::on_panic::OnPanic;
 use crate::signals::Caught;
 use crate::streams::{self, FileId, Standard};
 use count::Count;
@@ -245,17 +246,6 @@ impl Ids {
         };
         let thread = thread::Builder::new().name("ids".to_owned()).spawn(feeder)?;
         Ok((receiver, Feeder { is_bounded, thread }))
-    }
-}
-
-/// Does it if the thread panics.
-struct OnPanic<F: Fn()>(F);
-
-impl<F: Fn()> Drop for OnPanic<F> {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            (self.0)();
-        }
     }
 }
 

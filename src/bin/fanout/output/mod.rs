@@ -9,6 +9,7 @@ use std::io;
 use std::sync::Arc;
 use std::thread;
 
+use crate::on_panic::OnPanic;
 use crate::outbox::{Outbox, WriteFailure};
 use crate::record::{Format, Record};
 use folder::Folder;
@@ -42,25 +43,40 @@ struct Sink {
 impl Output {
     /// Starts the thread that writes what comes into `outbox`. `on_failure` is called, on that thread, when
     /// it cannot go on. Nobody ever waits for the thread itself, since it may be blocked for good.
-    pub(crate) fn start(
-        self,
-        outbox: Arc<Outbox>,
-        on_failure: impl FnOnce() + Send + 'static,
-    ) -> io::Result<()> {
-        let mut sink = self.sink;
+    pub(crate) fn start(self, outbox: Arc<Outbox>, on_failure: impl Fn() + Send + 'static) -> io::Result<()> {
+        let Output { name, mut sink, .. } = self;
         survive_the_limit_of_files();
         let writer = move || {
-            let (at_once, mut batch) = (sink.at_once(), Vec::new());
-            while outbox.take(at_once, &mut batch) {
-                if let Err(failure) = sink.write(&batch, &|| outbox.goes_on()) {
-                    outbox.failed(failure);
-                    return on_failure();
-                }
-                outbox.written();
-                batch.clear();
-            }
+            let at_once = sink.at_once();
+            let write = |batch: &[Record]| sink.write(batch, &|| outbox.goes_on());
+            write_out(&outbox, at_once, write, &name, on_failure);
         };
         thread::Builder::new().name("output".to_owned()).spawn(writer).map(drop)
+    }
+}
+
+/// Writes what comes into `outbox` until no more will, or until that fails. A panic is a failure, too: the run waits
+/// for what is written, and would wait for ever.
+fn write_out(
+    outbox: &Outbox,
+    at_once: usize,
+    mut write: impl FnMut(&[Record]) -> Result<(), WriteFailure>,
+    name: &str,
+    on_failure: impl Fn(),
+) {
+    let _told = OnPanic(|| {
+        let error = io::Error::other("its thread has panicked");
+        outbox.failed(WriteFailure { written: 0, name: name.to_owned(), error });
+        on_failure();
+    });
+    let mut batch = Vec::new();
+    while outbox.take(at_once, &mut batch) {
+        if let Err(failure) = write(&batch) {
+            outbox.failed(failure);
+            return on_failure();
+        }
+        outbox.written();
+        batch.clear();
     }
 }
 
@@ -101,5 +117,33 @@ impl Sink {
             }
         }
         (records.len(), None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outbox::{Patience, UnderWay};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn a_panic_is_a_failed_write_for_whoever_waits_for_it() {
+        let outbox = Outbox::new(UnderWay::new(4, false));
+        for line in ["a\n", "b\n"] {
+            outbox.settle(outbox.admit(), Some(Record::of_line(line)));
+        }
+        let failures = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                let write = |_: &[Record]| panic!("as it should be, in this test");
+                write_out(&outbox, 1, write, "a disk", || _ = failures.fetch_add(1, Ordering::SeqCst));
+            });
+            let delivery = outbox.finish(Patience::Endless);
+            let failure = delivery.failure.map(|failure| failure.to_string());
+            assert_eq!(failure.as_deref(), Some("cannot write to a disk: its thread has panicked"));
+            assert_eq!(delivery.unwritten, 2);
+            assert!(writer.join().is_err());
+        });
+        assert_eq!(failures.load(Ordering::SeqCst), 1);
     }
 }
