@@ -417,6 +417,22 @@ fn an_input_that_shrinks_meanwhile_is_an_error() {
     assert!(done.stderr.contains("the input was changed"), "{}", done.stderr);
 }
 
+/// Two records got out, and the third is the second one of its id.
+#[test]
+fn an_id_that_is_given_twice_is_left_once_if_one_of_its_records_got_out() {
+    let api = Api::answering(|_| (200, vec![b'x'; 500_000]));
+    let (input, file) = (TempPath::with("failed-twice-ids", "a\nb\na\n"), TempPath::new("failed-twice"));
+    let args = ["--no-dedup", "--ordered", "--input", input.shown(), "--failed", file.shown(), &api.url];
+    let mut running = Running::start(&mut get_command(args));
+    let asked: Vec<String> = (0..3).map(|_| api.id()).collect();
+    assert_eq!(asked.iter().filter(|id| *id == "a").count(), 2);
+    let stdout = BufReader::new(running.stdout.take().unwrap());
+    let records: Vec<String> = stdout.lines().take(2).map(Result::unwrap).collect();
+    assert!(records[0].starts_with("{\"id\":\"a\"") && records[1].starts_with("{\"id\":\"b\""));
+    running.done().code(1);
+    assert_eq!(file.text(), "a\n");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_second_signal_leaves_the_file_as_it_was() {

@@ -15,7 +15,7 @@
 
 mod spool;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
 
@@ -34,7 +34,8 @@ pub(crate) struct Ledger(Mutex<State>);
 
 struct State {
     file: Spool,
-    open: HashMap<String, Open>,
+    /// The ids under way, by their numbers: where duplicates are kept, an id may be there more than once.
+    open: BTreeMap<u64, String>,
     /// How many ids were taken.
     taken: u64,
     /// The records that may be on their way out, in the order in which they leave: the id of a success, and nothing for
@@ -52,20 +53,12 @@ struct State {
     is_closed: bool,
 }
 
-/// An id under way.
-struct Open {
-    /// How many were taken before it.
-    number: u64,
-    /// How often: more than once only where duplicates are kept.
-    times: u32,
-}
-
 impl Ledger {
     /// An empty account, to be written to `file`. `is_ordered`: records leave in the order of the ids.
     pub(crate) fn new(file: AtomicFile, is_ordered: bool) -> Ledger {
         Ledger(Mutex::new(State {
             file: Spool::new(file),
-            open: HashMap::new(),
+            open: BTreeMap::new(),
             taken: 0,
             leaving: BTreeMap::new(),
             settled: 0,
@@ -77,18 +70,18 @@ impl Ledger {
         }))
     }
 
-    /// For the feeder: this id, from that line of its input, is about to be handed out. False if it must not be, since
-    /// the account is closed.
-    pub(crate) fn take(&self, id: &str, line: Option<u64>) -> bool {
+    /// For the feeder: this id, from that line of its input, is about to be handed out. Gives its number: how many
+    /// were taken before it. Nothing if it must not be handed out, since the account is closed.
+    pub(crate) fn take(&self, id: &str, line: Option<u64>) -> Option<u64> {
         let state = &mut *self.0.lock();
         if state.is_closed {
-            return false;
+            return None;
         }
         let number = state.taken;
         state.taken += 1;
         state.line = line;
-        state.open.entry(id.to_owned()).or_insert(Open { number, times: 0 }).times += 1;
-        true
+        state.open.insert(number, id.to_owned());
+        Some(number)
     }
 
     /// For the feeder: a line was no id, and the next run could do no better with it.
@@ -101,11 +94,17 @@ impl Ledger {
         self.0.lock().is_exhausted = true;
     }
 
-    /// An id has come to its end, and left a record or none. `waiting` tells how many records wait to be written, this
-    /// one among them.
-    pub(crate) fn settle(&self, id: &str, is_success: bool, has_record: bool, waiting: impl Fn() -> usize) {
+    /// The id of this number has come to its end, and left a record or none. `waiting` tells how many records wait to
+    /// be written, this one among them.
+    pub(crate) fn settle(
+        &self,
+        number: u64,
+        is_success: bool,
+        has_record: bool,
+        waiting: impl Fn() -> usize,
+    ) {
         let state = &mut *self.0.lock();
-        let Some((id, number)) = state.end(id) else { return };
+        let Some(id) = state.open.remove(&number) else { return };
         let place = if state.is_ordered { number } else { state.settled };
         state.settled += 1;
         if !is_success {
@@ -128,10 +127,8 @@ impl Ledger {
         for id in std::mem::take(&mut state.leaving).into_values().flatten() {
             state.file.put(&id);
         }
-        let mut open: Vec<(String, Open)> = state.open.drain().collect();
-        open.sort_by_key(|(_, open)| open.number);
-        for (id, Open { times, .. }) in open {
-            (0..times).for_each(|_| state.file.put(&id));
+        for id in std::mem::take(&mut state.open).into_values() {
+            state.file.put(&id);
         }
         match walk {
             Some(walk) => state.file.put_rest(walk),
@@ -143,16 +140,6 @@ impl Ledger {
 }
 
 impl State {
-    /// An id, as often as it is open, is open once less.
-    fn end(&mut self, id: &str) -> Option<(String, u64)> {
-        let open = self.open.get_mut(id)?;
-        open.times -= 1;
-        if open.times > 0 {
-            return Some((id.to_owned(), open.number));
-        }
-        self.open.remove_entry(id).map(|(id, open)| (id, open.number))
-    }
-
     /// Only so many records, the last ones, are still on their way out.
     fn forget_all_but(&mut self, waiting: usize) {
         while self.leaving.len() > waiting {

@@ -26,7 +26,7 @@ struct Both(Arc<Ledger>, Arc<Outbox>);
 
 impl Taker for Both {
     fn admit(&self, id: &str, line: Option<u64>) -> Option<u64> {
-        self.0.take(id, line).then(|| self.1.admit())
+        self.0.take(id, line).map(|_| self.1.admit())
     }
 
     fn meet(&self, _: Trouble) -> bool {
@@ -52,8 +52,8 @@ impl Run {
     fn settle(&self, take: usize, outcomes: &[(&str, bool)]) {
         let taken: Vec<Numbered> = self.ids.iter().take(take).collect();
         for (id, is_success) in outcomes {
-            assert!(taken.iter().any(|taken| taken.id == *id));
-            self.ledger.settle(id, *is_success, true, || 0);
+            let taken = taken.iter().find(|taken| taken.id == *id).unwrap();
+            self.ledger.settle(taken.number, *is_success, true, || 0);
         }
     }
 
@@ -119,35 +119,64 @@ fn records_that_are_out_are_forgotten() {
     let path = std::env::temp_dir().join(format!("fanout-ledger-{}-forgotten", std::process::id()));
     let ledger = Ledger::new(AtomicFile::open("failed", &path).unwrap(), false);
     for number in 0..10 * LOOK_AGAIN {
-        let id = number.to_string();
-        assert!(ledger.take(&id, None));
-        ledger.settle(&id, true, true, || 7);
+        let number = ledger.take(&number.to_string(), None).unwrap();
+        ledger.settle(number, true, true, || 7);
         assert!(ledger.0.lock().leaving.len() < LOOK_AGAIN);
     }
     let state = ledger.0.lock();
     assert!(state.open.is_empty() && state.leaving.len() >= 7);
 }
 
+/// An account of its own, without a feeder.
+fn account(name: &str, is_ordered: bool) -> (Ledger, PathBuf) {
+    let path = std::env::temp_dir().join(format!("fanout-ledger-{}-{name}", std::process::id()));
+    (Ledger::new(AtomicFile::open("failed", &path).unwrap(), is_ordered), path)
+}
+
+/// The ids that are left, of a run of which so many records did not get out.
+fn left(ledger: &Ledger, path: &PathBuf, unwritten: usize) -> Vec<String> {
+    ledger.exhausted();
+    ledger.close(None, unwritten, &Caught::default());
+    let text = fs::read_to_string(path).unwrap();
+    fs::remove_file(path).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
 #[test]
 fn an_id_that_is_given_twice_is_settled_twice() {
-    let run = Run::start("twice", false);
-    assert!(run.ledger.take("a", None) && run.ledger.take("a", None));
-    run.settle(9, &[]);
-    run.ledger.settle("a", true, true, || 0);
-    assert_eq!(run.close(0).1.iter().filter(|id| *id == "a").count(), 1);
+    let (ledger, path) = account("twice", false);
+    let numbers = [ledger.take("a", None), ledger.take("a", None)];
+    assert_eq!(numbers, [Some(0), Some(1)]);
+    ledger.settle(0, true, true, || 0);
+    assert_eq!(left(&ledger, &path, 0), ["a"]);
+}
+
+/// In the order of the ids the last record is that of the second `a`, whichever of them came first.
+#[test]
+fn of_an_id_that_is_given_twice_each_record_has_its_place() {
+    for (order, unwritten, expected) in [
+        ([0, 1, 2], 1, &["a"][..]),
+        ([2, 1, 0], 1, &["a"]),
+        ([1, 2, 0], 2, &["b", "a"]),
+        ([2, 0, 1], 3, &["a", "b", "a"]),
+    ] {
+        let (ledger, path) = account("twice-in-order", true);
+        ["a", "b", "a"].iter().for_each(|id| _ = ledger.take(id, None));
+        order.iter().for_each(|number| ledger.settle(*number, true, true, || 3));
+        assert_eq!(left(&ledger, &path, unwritten), expected, "{order:?}");
+    }
 }
 
 #[test]
 fn a_byte_order_mark_that_begins_an_id_stays() {
-    let run = Run::start("mark", false);
-    assert!(run.ledger.take("\u{feff}a", None));
-    run.settle(9, &[("1", false)]);
-    run.ledger.settle("\u{feff}a", false, true, || 0);
-    let (_, ids) = run.close(0);
-    assert_eq!(ids[..2], ["1", "\u{feff}a"]);
-    let run = Run::start("first-mark", false);
-    assert!(run.ledger.take("\u{feff}a", None));
-    run.settle(9, &[]);
-    run.ledger.settle("\u{feff}a", false, true, || 0);
-    assert_eq!(run.close(0).1[0], "\u{feff}\u{feff}a");
+    for (ids, expected) in
+        [(["1", "\u{feff}a"], ["1", "\u{feff}a"]), (["\u{feff}a", "1"], ["\u{feff}\u{feff}a", "1"])]
+    {
+        let (ledger, path) = account("mark", false);
+        for id in ids {
+            let number = ledger.take(id, None).unwrap();
+            ledger.settle(number, false, true, || 0);
+        }
+        assert_eq!(left(&ledger, &path, 0), expected);
+    }
 }

@@ -25,8 +25,9 @@ pub(super) struct Intake {
 impl Taker for Intake {
     fn admit(&self, id: &str, line: Option<u64>) -> Option<u64> {
         match &self.ledger {
-            Some(ledger) if !ledger.take(id, line) => None, // the account is closed
-            _ => Some(self.outbox.admit()),
+            // Both count the same ids; if there is no number, the account is closed.
+            Some(ledger) => ledger.take(id, line).map(|_| self.outbox.admit()),
+            None => Some(self.outbox.admit()),
         }
     }
 

@@ -162,11 +162,11 @@ fn settle(
     record: impl FnOnce(Outcome<Numbered>) -> Option<Record>,
 ) {
     let number = outcome.id.number;
-    let account = ledger.map(|ledger| (ledger, outcome.id.id.clone(), outcome.result.is_ok()));
+    let is_success = outcome.result.is_ok();
     let record = record(outcome);
     let has_record = record.is_some();
     outbox.settle(number, record);
-    if let Some((ledger, id, is_success)) = account {
-        ledger.settle(&id, is_success, has_record, || outbox.unwritten());
+    if let Some(ledger) = ledger {
+        ledger.settle(number, is_success, has_record, || outbox.unwritten());
     }
 }
