@@ -1,7 +1,7 @@
 //! `fanout get`: a run whose outcomes become records, and whose end becomes an exit code.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use fanout::{CancelToken, Outcome};
@@ -19,6 +19,7 @@ use crate::record::{Format, Record};
 use crate::report::Report;
 use crate::run::{Ended, Run};
 use crate::screen::Screen;
+use crate::signals::Caught;
 
 /// Does what the options say, and tells how it went.
 pub(crate) fn get(options: GetOptions, output: Output, screen: &Screen) -> Exit {
@@ -41,7 +42,12 @@ fn fetch(options: GetOptions, output: Output, screen: &Screen) -> io::Result<Exi
         true => Outbox::in_order(UnderWay::in_order(in_flight, retries)),
         false => Outbox::new(UnderWay::new(in_flight, retries)),
     });
-    output.start(outbox.clone(), {
+    let caught = Arc::new(OnceLock::<Caught>::new());
+    let goes_on = {
+        let caught = caught.clone();
+        move || caught.get().into_iter().for_each(Caught::goes_on)
+    };
+    output.start(outbox.clone(), goes_on, {
         let cancel = cancel.clone();
         move || cancel.cancel()
     })?;
@@ -65,6 +71,8 @@ fn fetch(options: GetOptions, output: Output, screen: &Screen) -> io::Result<Exi
     let watch = options.joined.map(|joined| joined.watch(options.talk.quiet, screen));
     let report = options.report;
     let (mut ended, feeder) = run.go(&cancel, &outbox, screen, recording(format, report.as_ref(), screen))?;
+    // A disk that takes its time with the last records has it after a signal, too.
+    caught.get_or_init(|| ended.caught.clone());
     #[cfg(feature = "redis")]
     drop(watch);
     if !format.lines {

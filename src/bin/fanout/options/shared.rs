@@ -30,7 +30,6 @@ const REDIS_WAIT: Duration = Duration::from_secs(10);
 const LONGEST_REDIS_WAIT: Duration = Duration::from_secs(86_400);
 
 const USE_BY: Duration = Duration::from_millis(5);
-
 const LONGEST_USE_BY: Duration = Duration::from_secs(1);
 
 /// A quota by its name, with the way to its Redis.

@@ -42,13 +42,23 @@ struct Sink {
 
 impl Output {
     /// Starts the thread that writes what comes into `outbox`. `on_failure` is called, on that thread, when
-    /// it cannot go on. Nobody ever waits for the thread itself, since it may be blocked for good.
-    pub(crate) fn start(self, outbox: Arc<Outbox>, on_failure: impl Fn() + Send + 'static) -> io::Result<()> {
+    /// it cannot go on, and `goes_on` whenever something got out: a disk may be slow. Nobody ever waits for the thread
+    /// itself, since it may be blocked for good.
+    pub(crate) fn start(
+        self,
+        outbox: Arc<Outbox>,
+        goes_on: impl Fn() + Send + 'static,
+        on_failure: impl Fn() + Send + 'static,
+    ) -> io::Result<()> {
         let Output { name, mut sink, .. } = self;
         survive_the_limit_of_files();
         let writer = move || {
             let at_once = sink.at_once();
-            let write = |batch: &[Record]| sink.write(batch, &|| outbox.goes_on());
+            let part_is_out = || {
+                outbox.goes_on();
+                goes_on();
+            };
+            let write = |batch: &[Record]| sink.write(batch, &part_is_out);
             write_out(&outbox, at_once, write, &name, on_failure);
         };
         thread::Builder::new().name("output".to_owned()).spawn(writer).map(drop)
@@ -95,7 +105,7 @@ impl Sink {
 
     /// The file first, and then the line that tells of it.
     fn write(&mut self, records: &[Record], goes_on: &dyn Fn()) -> Result<(), WriteFailure> {
-        let (written, failure) = self.write_files(records);
+        let (written, failure) = self.write_files(records, goes_on);
         if let Some(lines) = &mut self.lines {
             let written = lines.write(&records[..written], goes_on);
             written.map_err(|Broken { written, error }| WriteFailure {
@@ -108,12 +118,13 @@ impl Sink {
     }
 
     /// How many records have their files, if they are to have some; and why not the others.
-    fn write_files(&self, records: &[Record]) -> (usize, Option<WriteFailure>) {
+    fn write_files(&self, records: &[Record], goes_on: &dyn Fn()) -> (usize, Option<WriteFailure>) {
         for (written, record) in records.iter().enumerate() {
             if let (Some(folder), Some(file)) = (&self.folder, &record.file) {
                 if let Err(error) = folder.write(file) {
                     return (written, Some(WriteFailure { written, name: folder.name_of(file), error }));
                 }
+                goes_on();
             }
         }
         (records.len(), None)
@@ -124,6 +135,7 @@ impl Sink {
 mod tests {
     use super::*;
     use crate::outbox::{Patience, UnderWay};
+    use crate::record::BodyFile;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[test]
@@ -145,5 +157,28 @@ mod tests {
             assert!(writer.join().is_err());
         });
         assert_eq!(failures.load(Ordering::SeqCst), 1);
+    }
+
+    /// Bodies alone, and lines: after a signal, whoever waits for a slow disk waits as long as it goes on.
+    #[test]
+    fn whatever_gets_out_is_told_of_at_once() {
+        let path = std::env::temp_dir().join(format!("fanout-goes-on-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        let folder = folder::Found::look(&path, None).unwrap().open().unwrap();
+        let file = std::fs::File::create(path.join("lines")).unwrap();
+        let body = |name: &str| {
+            let file = Some(BodyFile { name: name.to_owned(), body: b"x".to_vec() });
+            Record { file, ..Record::of_line(format!("{name}\n")) }
+        };
+        let records = [body("1"), body("2")];
+        let times = AtomicUsize::new(0);
+        let count = || _ = times.fetch_add(1, Ordering::SeqCst);
+        let mut sink = Sink { folder: Some(folder), lines: None };
+        sink.write(&records, &count).unwrap();
+        assert_eq!(times.swap(0, Ordering::SeqCst), 2);
+        sink = Sink { folder: None, lines: Some(Lines::new(file, "lines", true, Some(0))) };
+        sink.write(&records, &count).unwrap();
+        assert_eq!(times.load(Ordering::SeqCst), 1);
+        std::fs::remove_dir_all(path).unwrap();
     }
 }
