@@ -14,7 +14,7 @@ use crate::ledger::Ledger;
 use crate::options::GetOptions;
 use crate::outbox::{AFTER_SIGNAL, Outbox, Patience, UnderWay};
 use crate::output::Output;
-use crate::progress::Style;
+use crate::progress::{Progress, Style};
 use crate::record::{Format, Record};
 use crate::report::Report;
 use crate::run::{Ended, Run};
@@ -84,7 +84,12 @@ fn fetch(options: GetOptions, output: Output, screen: &Screen) -> io::Result<Exi
     }
     // Before the records: of those, somebody may not read the last ones for long.
     let mut is_all_written = write_report(report, &ended, screen);
-    let delivery = outbox.finish(patience(is_regular, &ended, &cancel));
+    let delivery = {
+        let last = last_records(progress, screen, &outbox, is_regular);
+        let delivery = outbox.finish(patience(is_regular, &ended, &cancel));
+        last.into_iter().for_each(Progress::stop);
+        delivery
+    };
     let mut left = ledger.map(|ledger| ledger.close(feeder.walk(), delivery.unwritten, &ended.caught));
     if let Some(left) = left.as_mut().filter(|_| ended.is_input_broken) {
         left.unreadable.get_or_insert_with(|| "the input was changed, or could not be read on".to_owned());
@@ -116,6 +121,13 @@ fn recording(
         }
         format.record(outcome, endpoint)
     }
+}
+
+/// Shows them, if it is a reader that they wait for.
+fn last_records(style: Style, screen: &Screen, outbox: &Arc<Outbox>, is_regular: bool) -> Option<Progress> {
+    let outbox = outbox.clone();
+    let is_awaited = !is_regular && outbox.unwritten() > 0;
+    is_awaited.then(|| Progress::last_records(style, screen, move || outbox.unwritten()))
 }
 
 fn patience(is_regular: bool, ended: &Ended, cancel: &CancelToken) -> Patience {

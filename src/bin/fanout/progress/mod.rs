@@ -76,21 +76,46 @@ impl Progress {
         extent: Extent,
         counts: impl Fn() -> Counts + Send + 'static,
     ) -> Progress {
+        if style == Style::Bar {
+            // Where it cannot be had, a stopped bar stays where it is.
+            let _ = job::stop_without_bar(screen);
+        }
+        let mut view = View::new(extent, Instant::now());
+        Progress::show(style, screen, move || {
+            let (counts, now) = (counts(), Instant::now());
+            match style {
+                Style::Bar => view.bar(&counts, line::columns(), now),
+                Style::Lines | Style::Off => view.line(&counts, now),
+            }
+        })
+    }
+
+    /// Shows how many records the reader of the output has not taken, once the run itself is over.
+    pub(crate) fn last_records(
+        style: Style,
+        screen: &Screen,
+        unwritten: impl Fn() -> usize + Send + 'static,
+    ) -> Progress {
+        Progress::show(style, screen, move || match unwritten() {
+            1 => "1 record waits for the reader of the output".to_owned(),
+            records => format!("{records} records wait for the reader of the output"),
+        })
+    }
+
+    fn show(style: Style, screen: &Screen, mut text: impl FnMut() -> String + Send + 'static) -> Progress {
         if style == Style::Off {
             return Progress(None);
         }
         let (stop, stopped) = bounded::<()>(0);
         let (done, finished) = bounded::<()>(0);
-        let mut view = View::new(extent, Instant::now());
         let (screen, shared) = (screen.clone(), screen.clone());
         let show = move || {
             let _done = done; // dropped at the end
             let bar = (style == Style::Bar).then(|| bar(&screen));
             while stopped.recv_timeout(style.interval()) == Err(RecvTimeoutError::Timeout) {
-                let counts = counts();
                 match &bar {
-                    Some(bar) => bar.set_message(view.bar(&counts, line::columns(), Instant::now())),
-                    None => screen.say(view.line(&counts, Instant::now())),
+                    Some(bar) => bar.set_message(text()),
+                    None => screen.say(text()),
                 }
             }
             if let Some(bar) = bar {
@@ -123,7 +148,5 @@ fn bar(screen: &Screen) -> ProgressBar {
         bar.set_style(style);
     }
     screen.keep(Some(bar.clone()));
-    // Where it cannot be had, a stopped bar stays where it is.
-    let _ = job::stop_without_bar(screen);
     bar
 }

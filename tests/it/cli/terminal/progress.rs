@@ -213,6 +213,17 @@ fn an_output_that_nobody_reads_is_waited_for() {
 }
 
 #[test]
+fn the_last_records_are_waited_for_with_their_number() {
+    let api = Api::answering(|_| (200, vec![b'x'; 64 * 1024]));
+    let command = get_command(["--ids", "1-4", "--rate", "none", &api.url]).stdout(Stdio::piped());
+    let mut terminal = Terminal::start(80, command);
+    terminal.shows(|picture| picture.last().ends_with(" wait for the reader of the output"));
+    let mut records = Vec::new();
+    terminal.stdout.take().unwrap().read_to_end(&mut records).unwrap();
+    only_a_summary(&terminal.ends().1, "fetched 4 of 4 ids");
+}
+
+#[test]
 fn a_dumb_terminal_and_one_with_records_on_it_get_no_bar() {
     let api = Api::new();
     let args = ["--ids", "1-6", "--rate", "4/s", "--burst", "1", &api.url];
