@@ -109,10 +109,10 @@ impl GetOptions {
             .with_max_wait(client::max_wait(&args)?);
         let report = report.zip(recorder).map(|(file, recorder)| {
             let proxy = client.proxy_for(&endpoint.url("0")).map(|proxy| ("proxy", proxy));
-            let mut beyond: Vec<_> = proxy.into_iter().collect();
+            let beyond = proxy.into_iter();
             #[cfg(feature = "redis")]
-            beyond.extend(shared.iter().flat_map(Shared::told));
-            let about = report::about(&args, &limits, &endpoint, max_in_flight, beyond);
+            let beyond = beyond.chain(shared.iter().flat_map(Shared::told));
+            let about = report::about(&args, &limits, &endpoint, max_in_flight, beyond.collect());
             Report { file, about, recorder }
         });
         let options = GetOptions {
