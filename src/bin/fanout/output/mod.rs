@@ -167,8 +167,9 @@ mod tests {
         let folder = folder::Found::look(&path, None).unwrap().open().unwrap();
         let file = std::fs::File::create(path.join("lines")).unwrap();
         let body = |name: &str| {
-            let file = Some(BodyFile { name: name.to_owned(), body: b"x".to_vec() });
-            Record { file, ..Record::of_line(format!("{name}\n")) }
+            let mut record = Record::of_line(format!("{name}\n"));
+            record.file = Some(BodyFile { name: name.to_owned(), body: b"x".to_vec() });
+            record
         };
         let records = [body("1"), body("2")];
         let times = AtomicUsize::new(0);
