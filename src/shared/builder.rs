@@ -87,7 +87,8 @@ impl SharedQuotaBuilder {
     }
 
     /// How long those who wait go on waiting while Redis cannot be asked; then they fail with what was the matter.
-    /// Nothing is granted meanwhile. It may take a second more, for the timeouts of the last try. Defaults to 10 s.
+    /// Nothing is granted meanwhile. It may take a second more, for the timeouts of the last try. Time in which the
+    /// process was stopped in the middle of a call does not count. Defaults to 10 s.
     pub fn redis_wait(mut self, wait: Duration) -> SharedQuotaBuilder {
         self.redis_wait = wait;
         self

@@ -13,7 +13,7 @@ use redis::Connection;
 
 use crate::cancel::CancelToken;
 
-use super::connection::Server;
+use super::connection::{REPLY_TIMEOUT, Server};
 use super::error::{SharedError, SharedErrorKind};
 use super::journal::Journal;
 use super::line::{Given, Line, State};
@@ -256,7 +256,11 @@ impl Keeper {
         };
         let now = Instant::now();
         let link = &mut self.link;
-        let since = *link.failing_since.get_or_insert(task.asked_at);
+        // What it took beyond its timeouts, the process was stopped, and that is no time in which Redis was asked.
+        let took = now.saturating_duration_since(task.asked_at);
+        let stopped = took.saturating_sub(2 * REPLY_TIMEOUT);
+        let since = link.failing_since.unwrap_or(task.asked_at) + stopped;
+        link.failing_since = Some(since);
         let mut state = self.line.lock();
         state.trouble = Some((since, error.clone()));
         if !is_heard {

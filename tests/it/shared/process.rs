@@ -27,6 +27,8 @@ pub(crate) struct Job {
     pub(crate) threads: usize,
     pub(crate) hold: Duration,
     pub(crate) lease: Duration,
+    pub(crate) redis_wait: Duration,
+    pub(crate) use_by: Duration,
 }
 
 /// When Redis granted it, and by when it was given back, if it was; since 1970.
@@ -54,6 +56,8 @@ pub(crate) fn is_one_of_them() -> bool {
         .limit(Limit::new(Rate::per_second(number(1)), number(2)))
         .max_in_flight(number(3))
         .lease(micros(6))
+        .redis_wait(micros(7))
+        .use_by(micros(8))
         .is_idle(true)
         .connect()
         .unwrap();
@@ -89,9 +93,10 @@ pub(crate) fn now() -> Duration {
 impl Process {
     /// Starts one for the test of this name.
     pub(crate) fn start(test: &str, redis: &Redis, job: Job) -> Process {
-        let Job { per_second, burst, cap, threads, hold, lease } = job;
-        let (hold, lease) = (hold.as_micros(), lease.as_micros());
-        let job = format!("{} {per_second} {burst} {cap} {threads} {hold} {lease}", redis.url());
+        let Job { per_second, burst, cap, threads, .. } = job;
+        let times = [job.hold, job.lease, job.redis_wait, job.use_by];
+        let times = times.map(|time| time.as_micros().to_string()).join(" ");
+        let job = format!("{} {per_second} {burst} {cap} {threads} {times}", redis.url());
         let mut child = Command::new(env::current_exe().unwrap())
             .args(["--exact", test, "--nocapture", "--test-threads=1"])
             .env(JOB, job)

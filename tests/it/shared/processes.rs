@@ -2,19 +2,30 @@
 
 use std::time::Duration;
 
-use crate::support::until;
+use crate::support::{GUARD, until};
 
 use super::Redis;
 use super::process::{Job, Process, Use, is_one_of_them, now};
 
 const LEASE: Duration = Duration::from_secs(1);
 
-const JOB: Job =
-    Job { per_second: 500, burst: 20, cap: 6, threads: 4, hold: Duration::from_millis(20), lease: LEASE };
+const JOB: Job = Job {
+    per_second: 500,
+    burst: 20,
+    cap: 6,
+    threads: 4,
+    hold: Duration::from_millis(20),
+    lease: LEASE,
+    redis_wait: GUARD,
+    use_by: Duration::from_millis(5),
+};
 
 fn start(test: &str, redis: &Redis, processes: usize) -> Vec<Process> {
-    let test = format!("shared::processes::{test}");
-    (0..processes).map(|_| Process::start(&test, redis, JOB)).collect()
+    (0..processes).map(|_| start_one(test, redis, JOB)).collect()
+}
+
+fn start_one(test: &str, redis: &Redis, job: Job) -> Process {
+    Process::start(&format!("shared::processes::{test}"), redis, job)
 }
 
 /// Waits until each of them has been granted so many.
@@ -71,7 +82,7 @@ fn one_that_is_killed_leaves_its_permits_for_a_lease_and_no_longer() {
         return;
     }
     let Some(redis) = Redis::start() else { return };
-    let mut processes = start("one_that_is_killed_leaves_its_permits_for_a_lease_and_no_longer", &redis, 3);
+    let mut processes = start("one_that_is_killed_leaves_its_permits_for_a_lease_and_no_longer", &redis, 4);
     until_each_has(&processes, 20);
     let killed = processes[0].kill();
     let dead = processes.remove(0).end();
@@ -95,7 +106,7 @@ fn one_that_is_stopped_for_longer_than_its_lease_uses_nothing_of_before() {
         return;
     }
     let Some(redis) = Redis::start() else { return };
-    let processes = start("one_that_is_stopped_for_longer_than_its_lease_uses_nothing_of_before", &redis, 3);
+    let processes = start("one_that_is_stopped_for_longer_than_its_lease_uses_nothing_of_before", &redis, 4);
     until_each_has(&processes, 20);
     processes[0].signal("-STOP");
     let stopped = now();
@@ -112,4 +123,67 @@ fn one_that_is_stopped_for_longer_than_its_lease_uses_nothing_of_before() {
     let on_the_wire = uses[0].iter_mut().filter(|used| used.begun < went_on && used.ended > Some(went_on));
     on_the_wire.for_each(|used| used.ended = Some(stopped.max(used.begun)));
     check(&uses, now());
+}
+
+/// A read that has a timeout is interrupted when its process is stopped: the call fails, however well Redis is.
+#[test]
+fn the_time_in_which_one_is_stopped_is_none_in_which_redis_was_asked_in_vain() {
+    if is_one_of_them() {
+        return;
+    }
+    const WAIT: Duration = Duration::from_secs(2);
+    let Some(redis) = Redis::start() else { return };
+    let test = "the_time_in_which_one_is_stopped_is_none_in_which_redis_was_asked_in_vain";
+    let processes = [start_one(test, &redis, Job { redis_wait: WAIT, ..JOB })];
+    until_each_has(&processes, 20);
+    redis.signal("-STOP");
+    let silent = now();
+    until("it has asked, and has no answer", || now() > silent + Duration::from_millis(100));
+    processes[0].signal("-STOP");
+    until("it was stopped for longer than it waits", || now() > silent + WAIT + LEASE / 2);
+    redis.signal("-CONT");
+    processes[0].signal("-CONT");
+    until_each_has(&processes, 20);
+    check(&processes.map(Process::end), now());
+}
+
+/// What the bucket has been given since, less what is left in it, is what was granted: by the server's own numbers.
+#[test]
+fn one_of_four_that_is_killed_takes_one_grant_with_it_at_the_most() {
+    if is_one_of_them() {
+        return;
+    }
+    let Some(redis) = Redis::start() else { return };
+    let test = "one_of_four_that_is_killed_takes_one_grant_with_it_at_the_most";
+    // One at a time, of a bucket that is never full, and none is too late: nothing else is lost.
+    let use_by = Duration::from_secs(1);
+    let job = Job { per_second: 200, burst: 1_000, threads: 1, hold: Duration::ZERO, use_by, ..JOB };
+    let mut processes: Vec<Process> = (0..4).map(|_| start_one(test, &redis, job)).collect();
+    until_each_has(&processes, 20);
+    let (from, had) = bucket(&redis);
+    until_each_has(&processes, 20);
+    processes[0].kill();
+    let dead = processes.remove(0).end();
+    until_each_has(&processes, 50);
+    let (to, left) = bucket(&redis);
+    let mut uses: Vec<Vec<Use>> = processes.into_iter().map(Process::end).collect();
+    uses.push(dead);
+    let granted = uses.iter().flatten().filter(|used| used.granted > from && used.granted <= to).count();
+    let given = had + (to - from).as_micros() as u64 - left;
+    assert_eq!(given % TOKEN, 0, "{given}");
+    let lost = given / TOKEN - granted as u64;
+    assert!(lost <= 1, "{lost} lost");
+}
+
+/// Of 200 a second, in microseconds, as the script counts it.
+const TOKEN: u64 = 5_000;
+
+/// When the bucket was counted the last time, and what is in it.
+fn bucket(redis: &Redis) -> (Duration, u64) {
+    let fields = ["clock", "buckets"];
+    let [clock, bucket]: [String; 2] =
+        redis::cmd("HMGET").arg("{fanout:test}").arg(&fields).query(&mut redis.connection()).unwrap();
+    let first = |text: String| text.split(' ').next().unwrap().parse().unwrap();
+    assert!(bucket.ends_with(&format!(" {TOKEN}")), "{bucket}");
+    (Duration::from_micros(first(clock)), first(bucket))
 }

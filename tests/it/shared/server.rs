@@ -1,4 +1,5 @@
-//! A Redis of the test's own: on a free port, with nothing on disk, gone with the test.
+//! A Redis of one's own: on a free port, with nothing on disk, gone with the value. The benches start theirs by this,
+//! too.
 
 use std::env;
 use std::io::{BufRead, BufReader};
@@ -8,7 +9,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use crate::support::GUARD;
+/// Longer than any server takes to start.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// If it is set, a machine without a server fails the tests that need one, instead of skipping them. It may be the
 /// name of the program, `valkey-server` say.
@@ -77,7 +79,7 @@ impl Redis {
             let _ = ready.send(said);
             lines.for_each(drop); // so that it never writes to nobody
         });
-        if is_ready.recv_timeout(GUARD).unwrap() {
+        if is_ready.recv_timeout(PATIENCE).unwrap() {
             return Some(Redis { child, program: program.to_owned(), port, more });
         }
         let _ = child.wait();
@@ -86,6 +88,17 @@ impl Redis {
 
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Its number among the processes.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// `-STOP`, or `-CONT`.
+    pub(crate) fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.process().to_string()]).status().unwrap();
+        assert!(status.success());
     }
 
     pub(crate) fn url(&self) -> String {
