@@ -7,12 +7,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Begins to listen, and returns where. Each way takes `delay`. Goes on until the process ends.
-pub(crate) fn before(server: SocketAddr, delay: Duration) -> SocketAddr {
+pub(crate) fn before(port: u16, delay: Duration) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for client in listener.incoming().map_while(Result::ok) {
-            let server = TcpStream::connect(server).unwrap();
+            let server = TcpStream::connect(("127.0.0.1", port)).unwrap();
             for (from, to) in [(&client, &server), (&server, &client)] {
                 to.set_nodelay(true).unwrap();
                 let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());

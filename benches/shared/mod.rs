@@ -7,7 +7,10 @@
 
 mod child;
 mod delay;
-mod redis;
+/// That of the tests, of which not all is needed here.
+#[allow(dead_code)]
+#[path = "../../tests/it/shared/server.rs"]
+mod server;
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Stdio};
@@ -18,10 +21,10 @@ use criterion::Criterion;
 use fanout::{CancelToken, Limit, Rate, RateLimiter, SharedQuota};
 
 use crate::arguments;
-use crate::lines::{cpu_time, median};
+use crate::lines::{cpu_time, cpu_time_of, median};
 
 use child::Job;
-use redis::Redis;
+use server::Redis;
 
 pub(crate) use child::run;
 
@@ -61,7 +64,7 @@ fn rates(redis: &Redis, time: Duration) {
         "| | of the rate | × in process | calls a grant | late | by grant | by use | CPU: clients, Redis |"
     );
     println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
-    let far = format!("redis://{}/", delay::before(redis.address(), Duration::from_micros(500)));
+    let far = format!("redis://{}/", delay::before(redis.port(), Duration::from_micros(500)));
     let job = |name, rate, burst, threads| Job { name, rate, burst, threads, ..Job::at(redis.url()) };
     let mut shares = Vec::new();
     for (job, processes) in [
@@ -188,7 +191,7 @@ fn together(redis: &Redis, job: &Job, processes: usize, time: Duration) -> Repor
         (child, lines)
     };
     let mut children: Vec<(Child, BufReader<_>)> = (0..processes).map(start).collect();
-    let before = redis.cpu_time();
+    let before = cpu_time_of(redis.process());
     for (child, _) in &mut children {
         writeln!(child.stdin.as_mut().unwrap(), "{}", time.as_millis()).unwrap();
     }
@@ -210,7 +213,7 @@ fn together(redis: &Redis, job: &Job, processes: usize, time: Duration) -> Repor
         report.grants.push(grants);
         assert!(child.wait().unwrap().success());
     }
-    report.redis_cpu = redis.cpu_time() - before;
+    report.redis_cpu = cpu_time_of(redis.process()) - before;
     report
 }
 
