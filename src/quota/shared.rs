@@ -9,7 +9,7 @@ use crate::cancel::{CancelToken, Stopped};
 use crate::error::{Error, ErrorKind};
 use crate::events::QuotaEvent;
 use crate::fan_out::Fellows;
-use crate::shared::{self, SharedError, SharedQuota, Want};
+use crate::shared::{self, SharedError, SharedErrorKind, SharedQuota, Want};
 
 use super::{Denied, InFlight, Quota, RequestedPause, Token};
 
@@ -21,9 +21,14 @@ impl Quota {
         in_flight: &mut InFlight,
         cancel: &CancelToken,
     ) -> Result<Token, Denied> {
-        let want =
-            Want { cost: own.cost, lease: in_flight.lease.as_ref(), max_pause: Some(self.settings.max_wait) };
-        let granted = shared.take(&want, cancel);
+        let max_pause = Some(self.settings.max_wait);
+        let lease = in_flight.lease.as_ref();
+        let mut granted = shared.take(&Want { cost: own.cost, lease, max_pause }, cancel);
+        if matches!(&granted, Err(shared::Denied::Failed(why)) if why.kind() == SharedErrorKind::LeaseLost) {
+            // Nothing of it is on the wire just now, and so it waits for a permit once more, as all do.
+            in_flight.lease = None;
+            granted = shared.take(&Want { cost: own.cost, lease: None, max_pause }, cancel);
+        }
         match granted {
             Ok(grant) => {
                 let (granted_at, use_by) = (grant.granted_at(), Some(grant.use_by()));

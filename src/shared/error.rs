@@ -32,7 +32,8 @@ pub enum SharedErrorKind {
     Refused,
     /// Other processes use the same name with other limits; the text shows both.
     Differs,
-    /// The process was stopped, or cut off, for longer than its lease: the permit is somebody else's by now.
+    /// The process was stopped, or cut off, for longer than its lease: the permit is somebody else's by now. A client
+    /// waits for another one, and does not show this.
     LeaseLost,
     /// Another process of the run has failed; the text has its error.
     RunFailed,

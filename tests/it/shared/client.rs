@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use fanout::{Builder, CancelToken, ErrorKind, FanOutClient, Limit, Rate, SharedQuota, SharedQuotaBuilder};
 
-use crate::support::{Answer, HARDLY_EVER, Server, fetch, fetch_one, until};
+use crate::support::{Answer, GUARD, HARDLY_EVER, Server, fetch, fetch_one, until};
 
 use super::Redis;
 
@@ -45,6 +45,24 @@ fn a_redirect_pays_a_token_and_keeps_its_permit() {
     let client = client(&server, &quota).build().unwrap();
     assert_eq!(fetch_one(&client, "1").unwrap(), "2");
     assert_eq!(server.requests(), 2);
+}
+
+/// Cut off from Redis for longer than its lease, and not for as long as it waits: it goes on, by another permit.
+#[test]
+fn a_redirect_whose_permit_is_lost_waits_for_another_one() {
+    let Some(redis) = Redis::start() else { return };
+    let lease = Duration::from_secs(1);
+    let quota = quota(&redis).limit(FAST).max_in_flight(1).lease(lease).redis_wait(GUARD).connect().unwrap();
+    let server = Server::start();
+    let client = client(&server, &quota).timeout(lease / 2).build().unwrap();
+    let fetched = fetch(&client, &CancelToken::new(), &["1"]);
+    let first = server.next();
+    redis.signal("-STOP");
+    first.reply(&Answer::redirect(302, "/2"));
+    until("its permit is lost", || quota.in_flight() == 0);
+    redis.signal("-CONT");
+    server.next().reply(&Answer::ok("2"));
+    assert_eq!(fetched.wait().unwrap()["1"], "2");
 }
 
 #[test]
