@@ -34,7 +34,7 @@ mod serve;
 mod shared;
 mod stops;
 mod summary;
-mod support;
+pub(crate) mod support;
 mod talk;
 #[cfg(unix)]
 mod terminal;

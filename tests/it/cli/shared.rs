@@ -314,6 +314,10 @@ fn what_cannot_be_shared_is_refused_before_anybody_is_asked() {
             &["--redis", NOWHERE, "--quota", "k", "--timeout", "31m"],
             "--timeout 31m: longer than --quota can keep permits for (at most 30m)",
         ),
+        (
+            &["--redis", NOWHERE, "--quota", "k", "--redis-lease", "500ms"],
+            "--quota k: lease is 500ms: it may be from 1s to 3600s",
+        ),
         #[cfg(not(feature = "redis-tls"))]
         (
             &["--redis", "rediss://:secret@127.0.0.1:1", "--quota", "k"],

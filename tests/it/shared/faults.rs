@@ -12,6 +12,7 @@ use crate::support::{GUARD, HARDLY_EVER, spawn, until};
 
 use super::Redis;
 use super::process::now;
+use super::proxy::Proxy;
 
 const FAST: Limit = Limit::new(Rate::per_second(1_000), 20);
 const LEASE: Duration = Duration::from_secs(1);
@@ -111,6 +112,22 @@ fn a_connection_that_is_cut_is_made_anew_and_what_has_gathered_is_forgone() {
         let granted = goes_on(&quota);
         assert!(granted >= cut + nth * Duration::from_millis(100), "{nth}: {:?}", granted - cut);
     }
+}
+
+/// In the middle of whatever is under way.
+#[test]
+fn connections_that_are_reset_on_the_way_cost_nobody_more_than_a_moment() {
+    let Some(redis) = Redis::start() else { return };
+    let proxy = Proxy::before(redis.port());
+    let quota = SharedQuota::builder(proxy.url(), "test").is_idle(true).lease(LEASE).redis_wait(GUARD);
+    let quota = quota.limit(FAST).max_in_flight(4).connect().unwrap();
+    let mut grants: Vec<Duration> = Vec::new();
+    for _ in 0..10 {
+        grants.extend((0..10).map(|_| goes_on(&quota)));
+        assert!(proxy.reset() > 0);
+    }
+    super::bound(&grants, 1_000, 20);
+    goes_on(&quota);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! One quota for many processes, against a real server.
 
 mod basics;
+#[cfg(feature = "cli")]
+mod chaos;
 mod client;
 mod clock;
 mod faults;
@@ -11,6 +13,7 @@ mod model;
 mod odd_servers;
 mod process;
 mod processes;
+mod proxy;
 mod server;
 mod settled;
 mod status;

@@ -4,6 +4,7 @@ use std::env;
 #[cfg(feature = "redis-tls")]
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use fanout::{SharedError, SharedQuota, SharedQuotaBuilder};
@@ -25,6 +26,9 @@ const LEASE: Duration = Duration::from_secs(30);
 
 /// The library's bound of a lease, halved.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(1_800);
+
+/// The library's bounds of a lease.
+const LEASES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3_600);
 
 const REDIS_WAIT: Duration = Duration::from_secs(10);
 const LONGEST_REDIS_WAIT: Duration = Duration::from_secs(86_400);
@@ -103,13 +107,28 @@ pub(super) fn shared(
     let redis_wait = redis_wait.unwrap_or(REDIS_WAIT);
     let cap = u32::try_from(max_in_flight).unwrap_or(u32::MAX);
     let builder = limits.iter().fold(place.builder.clone(), SharedQuotaBuilder::limit);
-    let lease = LEASE.max(timeout * 2);
+    let lease = optional("quota-lease", shared.quota_lease.as_deref(), |text| lease(text, timeout))?;
+    let lease = lease.unwrap_or(LEASE.max(timeout * 2));
     let builder = builder.max_in_flight(cap).lease(lease).redis_wait(redis_wait);
     let builder = builder.is_idle(shared.quota_idle);
     let use_by = use_by.unwrap_or(USE_BY);
     let builder = builder.use_by(use_by);
     builder.check().map_err(|error| in_our_words(&error, &place))?;
     Ok(Some(Shared { place, builder, redis_wait, lease, use_by }))
+}
+
+/// Whoever cannot renew it must have ended its requests before it is over.
+fn lease(text: &str, timeout: Duration) -> Result<Duration, String> {
+    let lease = duration::parse(text)?;
+    if !LEASES.contains(&lease) {
+        return Err("it may be from 1s to 1h".to_owned());
+    }
+    let least = timeout * 2;
+    if lease < least {
+        let (least, timeout) = (duration::shown(least), duration::shown(timeout));
+        return Err(format!("shorter than twice the --timeout, which is {timeout} (at least {least})"));
+    }
+    Ok(lease)
 }
 
 fn within(text: &str, most: Duration, right: &str) -> Result<Duration, String> {
@@ -126,6 +145,9 @@ fn nothing_shared(args: &SharedArgs) -> Result<Option<Shared>, UsageError> {
     }
     if let Some(path) = &args.redis_cacert {
         return Err(UsageError::new(format!("--redis-cacert {}: {}", path.display(), no_redis("to trust"))));
+    }
+    if let Some(lease) = &args.quota_lease {
+        return value("quota-lease", lease, |_| Err(no_redis("that keeps permits")));
     }
     if let Some(use_by) = &args.use_by {
         return value("use-by", use_by, |_| Err(no_redis("that grants anything")));
