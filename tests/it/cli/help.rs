@@ -196,6 +196,8 @@ fn every_default_in_the_help_is_the_librarys() {
         #[cfg(feature = "redis")]
         ("redis-wait", "10s"),
         #[cfg(feature = "redis")]
+        ("quota-lease", "30s, or twice the --timeout if that is longer"),
+        #[cfg(feature = "redis")]
         ("use-by", "5ms"),
         ("input", "standard input"),
         ("at-most", "none"),
@@ -244,7 +246,7 @@ fn the_readme_has_every_option_with_its_default() {
     let (shown, after) = rest.split_once(MARKS[1]).unwrap();
     let table = table();
     // The README has them all.
-    let lacks = ["redis", "quota", "redis-wait", "quota-idle", "use-by", "redis-cacert"]
+    let lacks = ["redis", "quota", "redis-wait", "quota-idle", "quota-lease", "use-by", "redis-cacert"]
         .map(|option| format!("| `--{option} "));
     let is_had =
         |line: &&str| cfg!(feature = "redis") || !lacks.iter().any(|option| line.starts_with(option));

@@ -290,6 +290,19 @@ fn what_cannot_be_shared_is_refused_before_anybody_is_asked() {
             "--redis-wait 2d: it may be from 1ms to 1d",
         ),
         (
+            &["--quota-lease", "9m"],
+            "--quota-lease 9m: there is no Redis that keeps permits (name it: \
+             --redis redis://127.0.0.1:6379)",
+        ),
+        (
+            &["--redis", NOWHERE, "--quota", "k", "--quota-lease", "2h"],
+            "--quota-lease 2h: it may be from 1s to 1h",
+        ),
+        (
+            &["--redis", NOWHERE, "--quota", "k", "--quota-lease", "15s"],
+            "--quota-lease 15s: shorter than twice the --timeout, which is 10s (at least 20s)",
+        ),
+        (
             &["--quota-idle"],
             "--quota-idle: there is no Redis that shares a quota (name it: --redis redis://127.0.0.1:6379)",
         ),
@@ -313,10 +326,6 @@ fn what_cannot_be_shared_is_refused_before_anybody_is_asked() {
         (
             &["--redis", NOWHERE, "--quota", "k", "--timeout", "31m"],
             "--timeout 31m: longer than --quota can keep permits for (at most 30m)",
-        ),
-        (
-            &["--redis", NOWHERE, "--quota", "k", "--redis-lease", "500ms"],
-            "--quota k: lease is 500ms: it may be from 1s to 3600s",
         ),
         #[cfg(not(feature = "redis-tls"))]
         (

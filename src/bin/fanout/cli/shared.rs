@@ -43,9 +43,9 @@ pub(crate) struct SharedArgs {
     /// Begin at once if Redis knows nothing of --quota
     ///
     /// Says that nobody has a request under way, as before the first run of all: that the quota is new, and not lost.
-    /// Redis cannot tell one from the other, and so nothing is sent for a --quota-lease otherwise. The limits begin empty all the same. Makes no difference once the quota is known, and none to a
-    /// run that is under way when Redis loses it; but one that begins just then would be wrong to say so. Not for
-    /// every run, then.
+    /// Redis cannot tell one from the other, and so nothing is sent for a --quota-lease otherwise. The limits begin
+    /// empty all the same. Makes no difference once the quota is known, and none to a run that is under way when Redis
+    /// loses it; but one that begins just then would be wrong to say so. Not for every run, then.
     #[arg(long)]
     pub(crate) quota_idle: bool,
 
@@ -59,10 +59,10 @@ pub(crate) struct SharedArgs {
     #[arg(long, allow_hyphen_values = true, value_name = "DUR")]
     pub(crate) use_by: Option<String>,
 
-    /// How long a process that is not heard of keeps its permits
+    /// Keep the permits of a lost process for DUR
     ///
-    /// And how long nothing is sent when Redis knows nothing of --quota. At least twice the --timeout, and from 1s to
-    /// 1h. All must give the same.
+    /// So long a process that is not heard of may have requests under way, and so long nothing is sent when Redis
+    /// knows nothing of --quota. At least twice the --timeout, and from 1s to 1h. All must give the same.
     ///
     /// [default: 30s, or twice the --timeout if that is longer]
     #[arg(long, allow_hyphen_values = true, value_name = "DUR")]

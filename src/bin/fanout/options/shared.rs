@@ -3,8 +3,8 @@
 use std::env;
 #[cfg(feature = "redis-tls")]
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fanout::{SharedError, SharedQuota, SharedQuotaBuilder};
