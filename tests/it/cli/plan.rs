@@ -68,7 +68,7 @@ fn rates_are_told_as_they_were_given_and_one_is_not_many() {
     );
     let memory = told(&done, "memory").join("\n");
     for said in
-        ["and one for 1 id\n", " 1 id under way, and the body of 1 request\n", "tries of 1 id: 1 head each"]
+        ["and of 1 id\n", " 1 id under way, and the body of 1 request\n", "tries of 1 id: 1 head each"]
     {
         assert!(memory.contains(said), "{said}: {memory}");
     }
