@@ -344,7 +344,7 @@ impl Keeper {
         let use_by = asked_at + self.terms.use_by;
         let given = Given { at: now, use_by, server_micros: taken.now, lease: 0 };
         let is_late = taken.granted > 0 && now > use_by;
-        self.schedule.answered(asked_at, &taken, self.terms.lease);
+        self.schedule.answered(asked_at, &taken, &self.terms);
         self.journal.heard(asked_at, task.pause.as_ref().map(|(until, _)| *until), &taken);
         let mut state = self.line.lock();
         let given = Given { lease: state.lease, ..given };

@@ -112,7 +112,8 @@ use super::terms::Terms;
 /// | waiters that one call asks for; different costs among them | 256; 32 | |
 /// | the name of a quota, of a run | 128 bytes | |
 /// | threads | 2 | |
-/// | the state is kept after the last call | twice the longest of a lease and the time that a bucket takes to fill, and a minute; for as long as a pause; a year at most | |
+/// | who has nothing to do calls all the same, so that the limits stay | in half of the time that the state is kept | |
+/// | the state is kept after the last call, and with it the limits: then others may be given | twice the longest of a lease and the time that a bucket takes to fill, and a minute; for as long as a pause; a year at most | |
 /// | that it is known at all | a day, or twice as long as the state | |
 #[derive(Clone)]
 pub struct SharedQuota {

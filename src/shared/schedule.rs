@@ -9,6 +9,7 @@
 //! | permits came back | with the next call; 50 ms ([`RELEASE_WITHIN`]) later at most, and where they are scarce 100 µs, or at once if somebody here waits for one |
 //! | a cost has turned out to be another | with the next call; 50 ms later at most |
 //! | it holds permits | each third of a lease |
+//! | else | in half of the time that the state outlives a call, so that it is never forgotten while somebody lives |
 //! | all have left the line in which Redis has it | at once |
 //! | a call has failed | at once, then after 10 ms, and twice as long each time, up to 500 ms |
 
@@ -18,6 +19,7 @@ use crate::clock::later;
 
 use super::line::{HOLDERS, NEWCOMERS, State};
 use super::script::Taken;
+use super::terms::Terms;
 use super::todo::Heeds;
 
 /// Who waits for tokens asks again after 1 s: the limits may have been changed, or those ahead be gone.
@@ -35,6 +37,9 @@ const SCARCE_WITHIN: Duration = Duration::from_micros(100);
 /// Those who were granted something together mostly come back together: within 200 µs.
 pub(super) const GATHER: Duration = Duration::from_micros(200);
 
+/// When nobody waits, a call that has failed is made again after 10 s.
+const IDLE_BACKOFF: Duration = Duration::from_secs(10);
+
 const FIRST_BACKOFF: Duration = Duration::from_millis(10);
 const LONGEST_BACKOFF: Duration = Duration::from_millis(500);
 
@@ -45,6 +50,7 @@ pub(super) struct Schedule {
     permits_at: Option<Instant>,
     gate_at: Option<Instant>,
     beat_at: Option<Instant>,
+    alive_at: Option<Instant>,
     not_before: Option<Instant>,
     permits_are_scarce: bool,
     others_wait: bool,
@@ -59,12 +65,13 @@ pub(super) fn after(start: Instant, time: Duration) -> Instant {
 
 impl Schedule {
     /// What an answer to a call of this instant says.
-    pub(super) fn answered(&mut self, asked_at: Instant, taken: &Taken, lease: Duration) {
+    pub(super) fn answered(&mut self, asked_at: Instant, taken: &Taken, terms: &Terms) {
         *self = Schedule {
             tokens_at: taken.tokens_in.map(|(all, _)| asked_at + all.min(TOKEN_TICK)),
             permits_at: taken.waits_for_permits.then(|| asked_at + PERMIT_TICK),
             gate_at: taken.gate.as_ref().map(|(left, _)| after(asked_at, *left)),
-            beat_at: Some(asked_at + lease / 3),
+            beat_at: Some(asked_at + terms.lease / 3),
+            alive_at: Some(after(asked_at, terms.kept_for() / 2)),
             not_before: None,
             permits_are_scarce: taken.permits_are_scarce,
             others_wait: taken.others_wait,
@@ -86,6 +93,7 @@ impl Schedule {
             Some(doublings) => FIRST_BACKOFF.saturating_mul(1 << doublings.min(16)).min(LONGEST_BACKOFF),
         };
         self.not_before = Some((now + backoff).min(gives_up_at));
+        self.alive_at = self.alive_at.map(|at| at.max(now + IDLE_BACKOFF));
     }
 
     fn forget(&mut self) {
@@ -120,8 +128,8 @@ impl Schedule {
         let release = todo.released.map(|since| since + self.release_within(state));
         let settled = todo.settled.since.map(|since| since + RELEASE_WITHIN);
         let beat = self.beat_at.filter(|_| state.held > 0);
-        let due =
-            waits.chain(at_once.then_some(now)).chain(new).chain(release).chain(settled).chain(beat).min()?;
+        let due = waits.chain(at_once.then_some(now)).chain(new).chain(release).chain(settled);
+        let due = due.chain(beat).chain(self.alive_at).min()?;
         Some(self.not_before.map_or(due, |not_before| due.max(not_before)))
     }
 
@@ -141,5 +149,30 @@ impl Schedule {
             true if state.lines[NEWCOMERS].is_empty() => SCARCE_WITHIN,
             true => Duration::ZERO,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shared::line::Line;
+
+    /// Else a process that waits for its ids would find other limits in force when they come.
+    #[test]
+    fn who_has_nothing_to_do_calls_before_it_is_forgotten() {
+        let lease = Duration::from_secs(30);
+        let terms =
+            Terms { limits: Vec::new(), max_in_flight: Some(4), lease, use_by: Duration::from_millis(5) };
+        let (now, line) = (Instant::now(), Line::new(&terms));
+        let state = line.lock();
+        let mut schedule = Schedule::default();
+        assert_eq!(schedule.due(&state, now), None);
+        schedule.answered(now, &Taken::default(), &terms);
+        let due = schedule.due(&state, now).unwrap();
+        assert_eq!(due, now + Duration::from_secs(60));
+        assert!(due < now + terms.kept_for());
+        // Not over and over where nobody answers.
+        schedule.fails(3, due, due);
+        assert_eq!(schedule.due(&state, due), Some(due + IDLE_BACKOFF));
     }
 }
