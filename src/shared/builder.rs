@@ -55,9 +55,9 @@ impl SharedQuota {
 }
 
 impl SharedQuotaBuilder {
-    /// A limit, over all processes; *the same for all*. May be called again, for up to
-    /// [`MAX_LIMITS`](crate::MAX_LIMITS), which are numbered from 0. There must be one, or a cap. Its burst must leave
-    /// room for [the margin](SharedQuota#the-margin).
+    /// A limit, over all processes; *the same for all*. May be called again, for up to [`MAX_LIMITS`], which are
+    /// numbered from 0. There must be one, or a cap. Its burst must leave room for
+    /// [the margin](SharedQuota#the-margin).
     pub fn limit(mut self, limit: Limit) -> SharedQuotaBuilder {
         self.limits.push(limit);
         self

@@ -2,7 +2,7 @@
 //!
 //! # How it ends
 //!
-//! 1. The sender of [`End`](super::gate::End) is dropped: whoever waits for a gate, a time or a drip is woken.
+//! 1. The sender of [`End`] is dropped: whoever waits for a gate, a time or a drip is woken.
 //! 2. The sockets are shut down, and no more are taken on: whoever reads or writes is woken.
 //! 3. The listener is shut down and connected to: `accept` returns.
 //! 4. Its thread is joined, which has joined those of the connections: they are scoped threads of it.

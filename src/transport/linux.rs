@@ -1,4 +1,4 @@
-//! What is peculiar to Linux. [`portable`](super::portable) does the same everywhere.
+//! What is peculiar to Linux. `portable` does the same everywhere.
 //!
 //! # A connect that `shutdown` wakes
 //!

@@ -1,7 +1,7 @@
 //! How far a run has come: a bar at the bottom of a terminal, or a line a second.
 //!
-//! From the top: [`view`] is what it says, of what [`counts`] tells and [`pace`] makes of that; [`line`] is where a bar
-//! stands, and [`job`] what becomes of it when the run is stopped.
+//! From the top: [`view`] is what it says, of what [`counts`] tells and [`pace`] makes of that; [`mod@line`] is where a
+//! bar stands, and [`job`] what becomes of it when the run is stopped.
 
 mod counts;
 mod job;
