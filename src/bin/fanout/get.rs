@@ -17,19 +17,20 @@ use crate::output::Output;
 use crate::progress::{Progress, Style};
 use crate::record::{Format, Record};
 use crate::report::Report;
-use crate::run::{Ended, Run};
+use crate::run::{Ended, Surroundings};
 use crate::screen::Screen;
+use crate::shared::Joined;
 use crate::signals::Caught;
 
 /// Does what the options say, and tells how it went.
-pub(crate) fn get(options: GetOptions, output: Output, screen: &Screen) -> Exit {
-    fetch(options, output, screen).unwrap_or_else(|error| {
+pub(crate) fn get(options: GetOptions, joined: Option<Joined>, output: Output, screen: &Screen) -> Exit {
+    fetch(options, joined, output, screen).unwrap_or_else(|error| {
         screen.say(format_args!("error: cannot start a thread: {error}"));
         Exit::Failure
     })
 }
 
-fn fetch(options: GetOptions, output: Output, screen: &Screen) -> io::Result<Exit> {
+fn fetch(options: GetOptions, joined: Option<Joined>, output: Output, screen: &Screen) -> io::Result<Exit> {
     let (name, is_regular, format) = (output.name.clone(), output.is_regular, output.format);
     if output.is_lost && !options.talk.quiet {
         screen
@@ -37,7 +38,7 @@ fn fetch(options: GetOptions, output: Output, screen: &Screen) -> io::Result<Exi
     }
     let progress = Style::choose(options.progress, output.is_terminal);
     let cancel = token(options.deadline);
-    let (in_flight, retries) = (options.max_in_flight, options.retries);
+    let (in_flight, retries) = (options.run.max_in_flight, options.bounds.retries > 0);
     let outbox = Arc::new(match options.ordered {
         true => Outbox::in_order(UnderWay::in_order(in_flight, retries)),
         false => Outbox::new(UnderWay::new(in_flight, retries)),
@@ -52,29 +53,20 @@ fn fetch(options: GetOptions, output: Output, screen: &Screen) -> io::Result<Exi
         move || cancel.cancel()
     })?;
     let ledger = options.failed.map(|file| Arc::new(Ledger::new(file, options.ordered)));
-    let run = Run {
-        client: options.client,
-        traffic: options.traffic,
-        ids: options.ids,
-        limits: options.limits,
-        max_in_flight: options.max_in_flight,
-        keep_going: options.keep_going,
-        endpoint: options.endpoint,
+    let surroundings = Surroundings {
+        cancel: &cancel,
+        outbox: &outbox,
+        screen,
         progress,
         ledger: ledger.clone(),
-        #[cfg(feature = "redis")]
-        elsewhere: options.joined.as_ref().map(|joined| joined.looker()),
-        #[cfg(not(feature = "redis"))]
-        elsewhere: None,
+        elsewhere: joined.as_ref().map(Joined::looker),
     };
-    #[cfg(feature = "redis")]
-    let watch = options.joined.map(|joined| joined.watch(options.talk.quiet, screen));
+    let watch = joined.map(|joined| joined.watch(options.talk.quiet, screen));
     let report = options.report;
-    let (mut ended, feeder) = run.go(&cancel, &outbox, screen, recording(format, report.as_ref(), screen))?;
+    let (mut ended, feeder) = options.run.go(surroundings, recording(format, report.as_ref(), screen))?;
     // A disk that takes its time with the last records has it after a signal, too.
     caught.get_or_init(|| ended.caught.clone());
-    #[cfg(feature = "redis")]
-    drop(watch);
+    watch.into_iter().for_each(drop);
     if !format.lines {
         ended.first_told = None; // it was told when it came
     }

@@ -44,7 +44,7 @@ mod traffic;
 mod fullest;
 mod limits;
 mod quota;
-#[cfg(feature = "redis")]
+#[cfg_attr(not(feature = "redis"), path = "not_shared.rs")]
 mod shared;
 
 // The process and its surroundings.
@@ -81,18 +81,16 @@ fn carry_out(command: Command, screen: &Screen) -> Result<Exit, UsageError> {
         Command::Get(args) => {
             logging::start(args.talk, screen);
             let is_dry = args.dry_run;
-            let (options, output) = GetOptions::check(*args)?;
-            logging::tell_urls(&options.endpoint);
+            let (mut options, output) = GetOptions::check(*args)?;
+            logging::tell_urls(&options.run.endpoint);
             if is_dry {
                 return plan::plan(options, &output, screen);
             }
             // Before the output is opened, and perhaps emptied.
-            #[cfg(feature = "redis")]
-            let options = match shared::join(options, screen) {
-                Ok(options) => options,
-                Err(exit) => return Ok(exit),
-            };
-            Ok(get::get(options, output.open()?, screen))
+            match shared::join(&mut options, screen) {
+                Ok(joined) => Ok(get::get(options, joined, output.open()?, screen)),
+                Err(exit) => Ok(exit),
+            }
         }
         Command::Serve(args) => Ok(serve::serve(options::serve_settings(&args)?, screen)),
         #[cfg(feature = "redis")]

@@ -5,9 +5,9 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, Sender, after, bounded};
-use fanout::{FanOutClient, HeldUp, SharedError, SharedErrorKind, SharedQuota};
+use fanout::{HeldUp, SharedError, SharedErrorKind, SharedQuota};
 
-use crate::exit::{Exit, UsageError};
+use crate::exit::Exit;
 use crate::options::{self, GetOptions, Shared};
 use crate::progress::{Elsewhere, Wait};
 use crate::run::LookElsewhere;
@@ -23,9 +23,6 @@ const WORTH_TELLING: Duration = Duration::from_secs(1);
 /// Between two tries to connect before a run: 200 ms.
 const BETWEEN_TRIES: Duration = Duration::from_millis(200);
 
-/// Makes the client of a run when the quota is there.
-pub(crate) type MakeClient = Box<dyn FnOnce(&SharedQuota) -> Result<FanOutClient, UsageError>>;
-
 /// A run's part of a shared quota.
 #[derive(Clone)]
 pub(crate) struct Joined {
@@ -35,9 +32,10 @@ pub(crate) struct Joined {
     redis_wait: Duration,
 }
 
-/// Joins the quota that the options name, if they name one. Nothing was opened or sent before.
-pub(crate) fn join(options: GetOptions, screen: &Screen) -> Result<GetOptions, Exit> {
-    let Some((shared, make)) = options.shared else { return Ok(options) };
+/// Joins the quota that the options name, if they name one; then it is by this that the run keeps its client. Nothing
+/// was opened or sent before.
+pub(crate) fn join(options: &mut GetOptions, screen: &Screen) -> Result<Option<Joined>, Exit> {
+    let Some((shared, make)) = options.shared.take() else { return Ok(None) };
     let Shared { place, redis_wait, .. } = &shared;
     let wait = options.deadline.map_or(*redis_wait, |deadline| deadline.min(*redis_wait));
     let quota = connect(&shared, wait, options.talk.quiet, screen).map_err(|error| {
@@ -58,12 +56,11 @@ pub(crate) fn join(options: GetOptions, screen: &Screen) -> Result<GetOptions, E
         screen.say(format_args!("error: {text}"));
         exit
     })?;
-    let client = make(&quota).map_err(|error| {
+    options.run.client = make(&quota).map_err(|error| {
         screen.say(format_args!("error: {error}"));
         Exit::Usage
     })?;
-    let joined = Joined { quota, redis: place.redis.clone(), redis_wait: *redis_wait };
-    Ok(GetOptions { client, shared: None, joined: Some(joined), ..options })
+    Ok(Some(Joined { quota, redis: place.redis.clone(), redis_wait: *redis_wait }))
 }
 
 /// What is wrong with the command line, and what with the rest of the world.

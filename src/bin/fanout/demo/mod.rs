@@ -20,7 +20,7 @@ use crate::ids::{Ids, Ranges};
 use crate::outbox::{Outbox, UnderWay};
 use crate::progress::Style;
 use crate::quota::Quota;
-use crate::run::{Ended, Run};
+use crate::run::{Ended, Run, Surroundings};
 use crate::screen::Screen;
 use crate::serve::{Seen, Server, Settings};
 use crate::streams;
@@ -64,12 +64,16 @@ pub(crate) fn demo(args: &DemoArgs, screen: &Screen) -> Result<Exit, UsageError>
         max_in_flight: MAX_IN_FLIGHT,
         keep_going: false,
         endpoint: Endpoint::of(&server.url(), Method::GET),
+    };
+    let surroundings = Surroundings {
+        cancel: &CancelToken::new(),
+        outbox: &Arc::new(Outbox::new(UnderWay::new(MAX_IN_FLIGHT, false))),
+        screen,
         progress: Style::choose(args.progress, false),
         ledger: None,
         elsewhere: None,
     };
-    let outbox = Arc::new(Outbox::new(UnderWay::new(MAX_IN_FLIGHT, false)));
-    let (ended, _) = run.go(&CancelToken::new(), &outbox, screen, |_, _| None).map_err(cannot)?;
+    let (ended, _) = run.go(surroundings, |_, _| None).map_err(cannot)?;
     Ok(tell(args, &ended, &server.stop(), quota, screen))
 }
 

@@ -27,7 +27,6 @@ enum To {
 
 /// What the run was asked for, as far as the figures tell it.
 pub(crate) struct Settings {
-    pub(crate) max_in_flight: usize,
     /// The file of the records, if it is not standard output.
     pub(crate) output: Option<String>,
     /// The name of the quota that is shared with other processes, if it is.
@@ -93,7 +92,7 @@ fn figures(end: &End<'_>, settings: &Settings) -> Value {
         },
         "first_failure": ended.first_failure.as_ref().map(first_failure),
         "limits": ended.limits.texts().zip(ended.limits.iter()).map(limit).collect::<Vec<_>>(),
-        "max_in_flight": settings.max_in_flight,
+        "max_in_flight": ended.max_in_flight,
         "shared_quota": settings.shared_quota,
         "output": settings.output,
         "failed": end.left.map(failed),

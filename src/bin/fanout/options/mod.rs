@@ -20,14 +20,12 @@ use crate::cli::{GetArgs, ProgressWhen, TalkArgs};
 use crate::end::{Again, Figures, Settings};
 use crate::exit::UsageError;
 use crate::failure::Endpoint;
-use crate::ids::Ids;
 use crate::limits::Limits;
 use crate::output::Opening;
 use crate::paths::place_of;
 use crate::quota::Quota;
 use crate::report::{Recorder, Report};
-#[cfg(feature = "redis")]
-use crate::shared::{Joined, MakeClient};
+use crate::run::Run;
 use crate::template::Template;
 use crate::traffic::Traffic;
 use crate::values::{duration, rate, whole};
@@ -36,28 +34,17 @@ use beside::Files;
 
 pub(crate) use serve::serve_settings;
 #[cfg(feature = "redis")]
-pub(crate) use shared::{QuotaPlace, Shared, in_our_words, status as shared_status};
+pub(crate) use shared::{MakeClient, QuotaPlace, Shared, in_our_words, status as shared_status};
 
 /// What `fanout get` is to do.
 pub(crate) struct GetOptions {
-    /// By limits of its own, until the quota that is to be shared has been joined.
-    pub(crate) client: FanOutClient,
+    /// Its client keeps limits of its own until the quota that is to be shared has been joined.
+    pub(crate) run: Run,
     #[cfg(feature = "redis")]
     pub(crate) shared: Option<(Shared, MakeClient)>,
-    #[cfg(feature = "redis")]
-    pub(crate) joined: Option<Joined>,
-    /// What goes over the wire is counted there.
-    pub(crate) traffic: Arc<Traffic>,
-    pub(crate) ids: Ids,
     /// Records in the order of the ids.
     pub(crate) ordered: bool,
-    pub(crate) limits: Limits,
-    pub(crate) max_in_flight: usize,
-    /// Whether a failed id may be tried again.
-    pub(crate) retries: bool,
     pub(crate) deadline: Option<Duration>,
-    pub(crate) keep_going: bool,
-    pub(crate) endpoint: Endpoint,
     pub(crate) template: Template,
     pub(crate) bounds: Bounds,
     /// The file of --failed.
@@ -116,19 +103,19 @@ impl GetOptions {
             Report { file, about, recorder }
         });
         let options = GetOptions {
-            client,
-            traffic,
-            ids,
+            run: Run {
+                client,
+                traffic,
+                ids,
+                limits,
+                max_in_flight,
+                keep_going: args.responses.keep_going,
+                endpoint,
+            },
             ordered: args.output.ordered,
-            limits,
-            max_in_flight,
-            retries: retry.retries() > 0,
             deadline,
-            keep_going: args.responses.keep_going,
-            endpoint,
             again: again(&args, failed.as_ref()),
             settings: Settings {
-                max_in_flight,
                 output: args.output.place().map(|path| path.display().to_string()),
                 #[cfg(feature = "redis")]
                 shared_quota: args.shared.quota.clone(),
@@ -142,8 +129,6 @@ impl GetOptions {
             bounds: client::bounds(&args, &retry)?,
             progress: args.output.progress,
             talk: args.talk,
-            #[cfg(feature = "redis")]
-            joined: None,
             // The last one: it keeps the arguments.
             #[cfg(feature = "redis")]
             shared: shared.map(|shared| {

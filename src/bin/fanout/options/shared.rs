@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use fanout::{SharedError, SharedQuota, SharedQuotaBuilder};
+use fanout::{FanOutClient, SharedError, SharedQuota, SharedQuotaBuilder};
 
 use crate::cli::{GetArgs, SharedArgs, StatusArgs};
 use crate::exit::UsageError;
@@ -53,6 +53,9 @@ impl QuotaPlace {
         (is_unknown && self.cacert.is_none()).then_some("name its CA's certificate with --redis-cacert")
     }
 }
+
+/// Makes the client of a run when the quota is there.
+pub(crate) type MakeClient = Box<dyn FnOnce(&SharedQuota) -> Result<FanOutClient, UsageError>>;
 
 /// What is to be shared.
 pub(crate) struct Shared {

@@ -12,6 +12,7 @@ use crate::ids::{LONGEST_NUMBER, MAX_LINE, Survey};
 use crate::options::{self, GetOptions};
 use crate::output::Opening;
 use crate::print::print;
+use crate::run::Run;
 use crate::screen::Screen;
 use crate::template::Template;
 use crate::values::{duration, size};
@@ -25,9 +26,10 @@ pub(crate) fn plan(options: GetOptions, output: &Opening, screen: &Screen) -> Re
     let (places, format) = (output.preview()?, output.format());
     let files = files_beside(&options);
     // Every URL has the same host.
-    let proxy = options.client.proxy_for(&options.endpoint.url("0")).unwrap_or_else(|| "none".to_owned());
-    let GetOptions { ids, limits, max_in_flight, bounds, template, .. } = options;
-    let survey = ids.survey(options.keep_going)?;
+    let GetOptions { run, bounds, template, .. } = options;
+    let proxy = run.client.proxy_for(&run.endpoint.url("0")).unwrap_or_else(|| "none".to_owned());
+    let Run { ids, limits, max_in_flight, .. } = run;
+    let survey = ids.survey(run.keep_going)?;
     if let Some(deadline) = options.deadline {
         options::refuse_what_cannot_be_met(deadline, survey.total, &limits)?;
     }

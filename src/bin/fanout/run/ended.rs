@@ -33,6 +33,7 @@ pub(crate) struct Ended {
     pub(crate) duplicates: u64,
     pub(crate) started_at: SystemTime,
     pub(crate) limits: Limits,
+    pub(crate) max_in_flight: usize,
     pub(crate) elapsed: Duration,
 }
 

@@ -38,6 +38,14 @@ pub(crate) struct Run {
     pub(crate) max_in_flight: usize,
     pub(crate) keep_going: bool,
     pub(crate) endpoint: Endpoint,
+}
+
+/// Where it is done: who may end it, who takes what comes of it, and who is shown how it goes.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) cancel: &'a CancelToken,
+    /// Takes the records. Ids are taken only while there is room in it.
+    pub(crate) outbox: &'a Arc<Outbox>,
+    pub(crate) screen: &'a Screen,
     pub(crate) progress: Style,
     /// Where it is kept account of the ids without success, if it is.
     pub(crate) ledger: Option<Arc<Ledger>>,
@@ -48,27 +56,15 @@ pub(crate) struct Run {
 pub(crate) type LookElsewhere = dyn Fn() -> Elsewhere + Send + Sync;
 
 impl Run {
-    /// Fetches the ids and puts a record of each outcome into `outbox`; a signal or `cancel` ends it. Ids are taken
-    /// only while `outbox` has room. Also gives back who brought the ids, and may know of more.
+    /// Fetches the ids and puts a record of each outcome into the outbox. What cancels it, or a signal, ends it. Also
+    /// gives back who brought the ids, and may know of more.
     pub(crate) fn go(
         self,
-        cancel: &CancelToken,
-        outbox: &Arc<Outbox>,
-        screen: &Screen,
+        surroundings: Surroundings<'_>,
         record: impl Fn(Outcome<Numbered>, &Endpoint) -> Option<Record>,
     ) -> io::Result<(Ended, Feeder)> {
-        let Run {
-            client,
-            traffic,
-            ids,
-            limits,
-            max_in_flight,
-            keep_going,
-            endpoint,
-            progress,
-            ledger,
-            elsewhere,
-        } = self;
+        let Run { client, traffic, ids, limits, max_in_flight, keep_going, endpoint } = self;
+        let Surroundings { cancel, outbox, screen, progress, ledger, elsewhere } = surroundings;
         let caught = signals::listen(stop(cancel, outbox, screen))?;
         let (tally, broken_input) = (Arc::new(Tally::default()), Arc::new(OnceLock::new()));
         let silence = ids.silence();
@@ -128,6 +124,7 @@ impl Run {
             duplicates: duplicates.load(Ordering::Relaxed),
             started_at,
             limits,
+            max_in_flight,
             elapsed,
         };
         Ok((ended, feeder))
