@@ -8,10 +8,10 @@ use serde_json::json;
 use socket2::SockRef;
 
 use super::answer::Answer;
+use super::api::Api;
 use super::faults::Fault;
 use super::gate::Entry;
 use super::request::{Body, Request};
-use super::server::Shared;
 
 /// A connection that sends nothing for so long is closed.
 const IDLE: Duration = Duration::from_secs(60);
@@ -34,15 +34,15 @@ enum Then {
 }
 
 /// Holds it to its end. An error is an end, too.
-pub(super) fn converse(shared: &Shared, mut stream: &TcpStream) -> io::Result<()> {
+pub(super) fn converse(api: &Api, mut stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(IDLE))?;
     let mut reader = BufReader::new(stream);
     while let Some(request) = Request::read(&mut reader)? {
-        let entry = shared.gate.enter();
+        let entry = api.gate.enter();
         let body = request.body(&mut reader, stream)?;
         let is_read = matches!(body, Body::Whole(_));
-        let Some(reply) = reply(shared, &request, body, entry, stream) else {
+        let Some(reply) = reply(api, &request, body, entry, stream) else {
             return Ok(());
         };
         stream.write_all(&reply.bytes)?;
@@ -58,23 +58,17 @@ pub(super) fn converse(shared: &Shared, mut stream: &TcpStream) -> io::Result<()
 }
 
 /// The reply; nothing if none will ever come.
-fn reply(
-    shared: &Shared,
-    request: &Request,
-    body: Body,
-    entry: Entry<'_>,
-    stream: &TcpStream,
-) -> Option<Reply> {
-    let dialect = shared.settings.dialect;
+fn reply(api: &Api, request: &Request, body: Body, entry: Entry<'_>, stream: &TcpStream) -> Option<Reply> {
+    let dialect = api.settings.dialect;
     let to_head = request.is_head();
     let closes = request.closes || !matches!(body, Body::Whole(_));
     let then = if closes { Then::Close } else { Then::GoOn };
     let (answer, fault) = match entry.verdict {
         Err(refusal) => (dialect.refusal(refusal), None),
         // It gives its place back at the end of this arm, before anything is written.
-        Ok(_admitted) => work(shared, request, body, stream)?,
+        Ok(_admitted) => work(api, request, body, stream)?,
     };
-    let told = || dialect.tell(answer, entry.account, shared.gate.clock().second(Instant::now()));
+    let told = || dialect.tell(answer, entry.account, api.gate.clock().second(Instant::now()));
     let spoiled = |status| Answer::new(status, r#"{"error":"a fault"}"#).bytes(to_head, closes);
     Some(match fault {
         None => Reply { bytes: told().bytes(to_head, closes), then },
@@ -88,37 +82,32 @@ fn reply(
 
 /// Takes its time over a request that was let in. Then there is its answer, and how it is to be spoiled; or nothing, if
 /// it is kept waiting to the end of the connection or of the server.
-fn work(
-    shared: &Shared,
-    request: &Request,
-    body: Body,
-    stream: &TcpStream,
-) -> Option<(Answer, Option<Fault>)> {
-    let settings = &shared.settings;
-    let fault = fault(shared, request);
+fn work(api: &Api, request: &Request, body: Body, stream: &TcpStream) -> Option<(Answer, Option<Fault>)> {
+    let settings = &api.settings;
+    let fault = fault(api, request);
     if request.id.as_ref().is_some_and(|id| settings.hanging.contains(id)) {
         until_closed(stream);
         return None;
     }
-    if !settings.latency.is_zero() && shared.has_stopped(settings.latency) {
+    if !settings.latency.is_zero() && api.has_stopped(settings.latency) {
         return None;
     }
-    Some((answer(shared, request, body), fault))
+    Some((answer(api, request, body), fault))
 }
 
 /// How a request that was let in is spoiled. An id for which something else is asked is left to that.
-fn fault(shared: &Shared, request: &Request) -> Option<Fault> {
-    let settings = &shared.settings;
+fn fault(api: &Api, request: &Request) -> Option<Fault> {
+    let settings = &api.settings;
     let id = request.id.as_deref()?;
     if settings.hanging.contains(id) || settings.statuses.contains_key(id) {
         return None;
     }
-    let fault = shared.faults.draw(id)?;
-    shared.gate.count_fault();
+    let fault = api.faults.draw(id)?;
+    api.gate.count_fault();
     Some(fault)
 }
 
-fn answer(shared: &Shared, request: &Request, body: Body) -> Answer {
+fn answer(api: &Api, request: &Request, body: Body) -> Answer {
     let body = match body {
         Body::Whole(body) => body,
         Body::TooLarge => return Answer::new(413, r#"{"error":"a body of more than 64 KiB is not read"}"#),
@@ -127,7 +116,7 @@ fn answer(shared: &Shared, request: &Request, body: Body) -> Answer {
     let Some(id) = &request.id else {
         return Answer::new(404, r#"{"error":"only /users/{id}/widgets is here"}"#);
     };
-    match shared.settings.statuses.get(id) {
+    match api.settings.statuses.get(id) {
         Some(status) => Answer::new(*status, r#"{"error":"as asked"}"#),
         None => Answer::new(200, widgets(id, &request.method, &body)),
     }

@@ -2,9 +2,11 @@
 //!
 //! It is meant to be honest about what arrives, not to be a web server: HTTP/1.1, one path, small bodies.
 //!
-//! From the top: [`server`] listens, a [`conversation`] is held with each connection, and the [`gate`] says who is let
-//! in. How that is told is a [`dialect`], and [`faults`] spoil answers. Below them are values and arithmetic.
+//! From the top: [`server`] listens, a [`conversation`] is held with each connection about one [`api`], and the
+//! [`gate`] says who is let in. How that is told is a [`dialect`], and [`faults`] spoil answers. Below them are values
+//! and arithmetic.
 
+mod api;
 mod conversation;
 mod dialect;
 mod faults;

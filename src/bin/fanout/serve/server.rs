@@ -5,15 +5,15 @@ use std::io;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Sender, bounded};
 use parking_lot::Mutex;
 
 use super::Settings;
+use super::api::Api;
 use super::conversation::converse;
-use super::faults::Faults;
-use super::gate::{Gate, Seen};
+use super::gate::Seen;
 
 /// So many connections at the same time; further ones are closed at once.
 const MAX_CONNECTIONS: usize = 2048;
@@ -24,18 +24,15 @@ const BREATH: Duration = Duration::from_millis(20);
 /// A server that runs until it is stopped or dropped.
 pub(crate) struct Server {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    reception: Arc<Reception>,
     /// Whoever waits by the other end is woken when this is dropped.
     running: Option<Sender<()>>,
     listener: Option<JoinHandle<()>>,
 }
 
-/// What all connections share.
-pub(super) struct Shared {
-    pub(super) settings: Settings,
-    pub(super) gate: Gate,
-    pub(super) faults: Faults,
-    stopped: Receiver<()>,
+/// Takes connections on, for the listener's thread.
+struct Reception {
+    api: Api,
     connections: Mutex<Connections>,
 }
 
@@ -52,14 +49,13 @@ impl Server {
     pub(crate) fn start(settings: Settings) -> io::Result<Server> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, settings.port))?;
         let address = listener.local_addr()?;
-        let gate = Gate::new(&settings, Instant::now()).map_err(io::Error::other)?;
-        let faults = Faults::new(settings.faults.share, settings.faults.seed);
         let (running, stopped) = bounded(0);
-        let shared = Arc::new(Shared { settings, gate, faults, stopped, connections: Mutex::default() });
-        let accepting = shared.clone();
+        let api = Api::new(settings, stopped)?;
+        let reception = Arc::new(Reception { api, connections: Mutex::default() });
+        let accepting = reception.clone();
         let listener =
             thread::Builder::new().name("listener".to_owned()).spawn(move || accepting.accept(&listener))?;
-        Ok(Server { address, shared, running: Some(running), listener: Some(listener) })
+        Ok(Server { address, reception, running: Some(running), listener: Some(listener) })
     }
 
     /// Where an id is answered.
@@ -69,7 +65,7 @@ impl Server {
 
     /// Ends every connection, and says what was seen.
     pub(crate) fn stop(self) -> Seen {
-        self.shared.gate.seen()
+        self.reception.api.gate.seen()
     }
 }
 
@@ -77,7 +73,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         drop(self.running.take());
         let open = {
-            let mut connections = self.shared.connections.lock();
+            let mut connections = self.reception.connections.lock();
             connections.closed = true;
             std::mem::take(&mut connections.open)
         };
@@ -92,20 +88,15 @@ impl Drop for Server {
     }
 }
 
-impl Shared {
+impl Reception {
     fn accept(self: Arc<Self>, listener: &TcpListener) {
-        while !self.has_stopped(Duration::ZERO) {
+        while !self.api.has_stopped(Duration::ZERO) {
             match listener.accept() {
                 Ok((stream, _)) => self.clone().take(Arc::new(stream)),
-                Err(_) if self.has_stopped(BREATH) => return,
+                Err(_) if self.api.has_stopped(BREATH) => return,
                 Err(_) => {}
             }
         }
-    }
-
-    /// Waits for `time`, but not beyond the end of the server; whether that has come.
-    pub(super) fn has_stopped(&self, time: Duration) -> bool {
-        self.stopped.recv_timeout(time) == Err(RecvTimeoutError::Disconnected)
     }
 
     /// Gives the connection a thread, or closes it.
@@ -120,11 +111,11 @@ impl Shared {
             connections.open.insert(number, stream.clone());
             number
         };
-        let shared = self.clone();
+        let reception = self.clone();
         let conversation = move || {
             // An error is the end of the connection, and nobody else's concern.
-            let _ = converse(&shared, &stream);
-            shared.connections.lock().open.remove(&number);
+            let _ = converse(&reception.api, &stream);
+            reception.connections.lock().open.remove(&number);
         };
         if thread::Builder::new().name("connection".to_owned()).spawn(conversation).is_err() {
             self.connections.lock().open.remove(&number);
