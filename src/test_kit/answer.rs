@@ -106,20 +106,6 @@ impl Answer {
             course: Course::Whole,
         }
     }
-
-    /// How such a server refuses a request that is beyond its rate: "come again in so long". See [`Dialect`] for what
-    /// each of them says, and where; not all of them say when.
-    #[must_use]
-    pub fn refusal(dialect: Dialect, retry_in: Duration) -> Answer {
-        dialect.refusal(dialect.used_up(retry_in))
-    }
-
-    /// How such a server refuses a request because too many are under way: GitHub's secondary limit, Stripe's
-    /// `global-concurrency`. The others do not tell it apart from a [`refusal`](Answer::refusal).
-    #[must_use]
-    pub fn too_many_at_once(dialect: Dialect, retry_in: Duration) -> Answer {
-        dialect.too_many_at_once(dialect.usual(), retry_in)
-    }
 }
 
 /// Answers that go wrong.

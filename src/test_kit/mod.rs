@@ -101,6 +101,7 @@ mod script;
 mod answer;
 mod dialect;
 mod limit_headers;
+mod refusal;
 
 mod connection;
 mod log;
