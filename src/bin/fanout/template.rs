@@ -3,6 +3,8 @@
 use fanout::encode;
 use fanout::http::Method;
 
+use crate::values::url::without_userinfo;
+
 /// The place of an id.
 const PLACE: &str = "{id}";
 
@@ -26,7 +28,7 @@ impl Template {
         headers: impl IntoIterator<Item = String>,
         body: Option<&[u8]>,
     ) -> Template {
-        let (url, has_userinfo) = without_userinfo(url);
+        let (url, has_userinfo) = without_userinfo(url.split('#').next().unwrap_or_default());
         let mut names = vec!["Host".to_owned()];
         let body_expected = [Method::POST, Method::PUT, Method::PATCH].contains(&method);
         let own = [
@@ -61,16 +63,6 @@ impl Template {
     pub(crate) fn body_length(&self, length: usize) -> usize {
         let (fixed, places) = self.body;
         fixed.saturating_add(places.saturating_mul(length))
-    }
-}
-
-fn without_userinfo(url: &str) -> (String, bool) {
-    let url = url.split('#').next().unwrap_or_default();
-    let start = url.find("://").map_or(0, |end| end + 3);
-    let end = url[start..].find(['/', '?']).map_or(url.len(), |length| start + length);
-    match url[start..end].rfind('@') {
-        Some(at) => (format!("{}{}", &url[..start], &url[start + at + 1..]), true),
-        None => (url.to_owned(), false),
     }
 }
 

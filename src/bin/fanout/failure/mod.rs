@@ -13,6 +13,7 @@ use std::time::Duration;
 use fanout::http::Method;
 use fanout::{Error, ErrorKind, encode};
 
+use crate::values::url::without_userinfo;
 use hint::Asked;
 
 pub(crate) use first::FirstFailure;
@@ -32,16 +33,9 @@ pub(crate) struct Endpoint {
 impl Endpoint {
     /// Of a URL that the library has taken.
     pub(crate) fn of(url: &str, method: Method) -> Endpoint {
-        let url = url.split(['?', '#']).next().unwrap_or_default();
-        let (scheme, rest) = url.split_once("://").unwrap_or(("http", url));
-        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let host = authority.rsplit('@').next().unwrap_or_default();
-        let asked = Asked {
-            has_credentials: host != authority,
-            is_repeatable: method.is_idempotent(),
-            max_wait: None,
-        };
-        Endpoint { method, url: format!("{scheme}://{host}{path}"), asked }
+        let (url, has_credentials) = without_userinfo(url.split(['?', '#']).next().unwrap_or_default());
+        let asked = Asked { has_credentials, is_repeatable: method.is_idempotent(), max_wait: None };
+        Endpoint { method, url, asked }
     }
 
     /// The same, where these names are among those of the requests' headers.

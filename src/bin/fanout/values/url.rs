@@ -1,4 +1,4 @@
-//! What was probably meant by a URL that cannot work.
+//! A URL as it was given: what was probably meant by one that cannot work, and what of one that works may be shown.
 
 /// How other tools and frameworks write the place of an id.
 const ELSEWHERE: [&str; 10] =
@@ -14,6 +14,16 @@ pub(crate) fn meant(url: &str, works: impl Fn(&str) -> bool) -> Option<String> {
         return Some(format!("--ids {ids} '{guess}'"));
     }
     guesses.into_iter().find(|guess| guess != url && works(guess)).map(|guess| format!("'{guess}'"))
+}
+
+/// A URL that the library has taken, without its userinfo, which may be secret; and whether it had one.
+pub(crate) fn without_userinfo(url: &str) -> (String, bool) {
+    let start = url.find("://").map_or(0, |end| end + 3);
+    let end = url[start..].find(['/', '?']).map_or(url.len(), |length| start + length);
+    match url[start..end].rfind('@') {
+        Some(at) => (format!("{}{}", &url[..start], &url[start + at + 1..]), true),
+        None => (url.to_owned(), false),
+    }
 }
 
 /// `{id}` in the place of `{ID}`, `:id` and the like.
@@ -57,6 +67,18 @@ fn without_glob(url: &str) -> Option<(&str, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn userinfo_is_not_shown() {
+        for (url, shown) in [
+            ("https://me:se@cret@h/{id}?q=a@b", ("https://h/{id}?q=a@b", true)),
+            ("http://h:8080/@me/{id}", ("http://h:8080/@me/{id}", false)),
+            ("http://h?q=a@b", ("http://h?q=a@b", false)),
+            ("http://me@h", ("http://h", true)),
+        ] {
+            assert_eq!(without_userinfo(url), (shown.0.to_owned(), shown.1));
+        }
+    }
 
     fn works(url: &str) -> bool {
         fanout::FanOutClient::builder(url).build().is_ok()
