@@ -1,8 +1,8 @@
 //! Turns the command line into checked values, once. What comes out of here can be carried out, as far as
 //! that can be known without sending anything.
 
-mod beside;
 mod client;
+mod files;
 mod ids;
 mod limits;
 mod report;
@@ -30,7 +30,7 @@ use crate::template::Template;
 use crate::traffic::Traffic;
 use crate::values::{duration, rate, whole};
 
-use beside::Files;
+use files::Files;
 
 pub(crate) use serve::serve_settings;
 #[cfg(feature = "redis")]
@@ -90,7 +90,7 @@ impl GetOptions {
         if let (Some(deadline), Some(total)) = (deadline, ids.total) {
             refuse_what_cannot_be_met(deadline, total, &limits)?;
         }
-        let Files { failed, figures, report } = beside::files(&args, &ids)?;
+        let Files { failed, figures, report } = files::files(&args, &ids)?;
         let endpoint = Endpoint::of(&args.url, method.clone())
             .with_headers(names(&args.requests.header))
             .with_max_wait(client::max_wait(&args)?);

@@ -24,7 +24,7 @@ const SMALL_BODY: u64 = 10 * 1024;
 /// Prints what the run would be.
 pub(crate) fn plan(options: GetOptions, output: &Opening, screen: &Screen) -> Result<Exit, UsageError> {
     let (places, format) = (output.preview()?, output.format());
-    let files = files_beside(&options);
+    let files = files(&options);
     // Every URL has the same host.
     let GetOptions { run, bounds, template, .. } = options;
     let proxy = run.client.proxy_for(&run.endpoint.url("0")).unwrap_or_else(|| "none".to_owned());
@@ -73,7 +73,7 @@ pub(crate) fn plan(options: GetOptions, output: &Opening, screen: &Screen) -> Re
 }
 
 /// `ids.txt, by --failed`: what a run would leave beside its records.
-fn files_beside(options: &GetOptions) -> Vec<String> {
+fn files(options: &GetOptions) -> Vec<String> {
     let failed = options.failed.as_ref().map(|file| (file.name(), "--failed"));
     let figures = options.figures.as_ref().map(|figures| (figures.name(), "--summary-json"));
     let report = options.report.as_ref().map(|report| (report.name(), "--report"));
