@@ -17,8 +17,8 @@
 //! `take.lua` reads the state, decides, and writes it in one command. What it is told is not what has happened since
 //! the last call, but what *is*: how many permits are held, how many wait. So nothing is wrong for long when an answer
 //! is lost: a grant whose answer was lost is held by nobody, and the next call says so, which is made for that if for
-//! nothing else. A call carries a number, and
-//! one that comes later than the one behind it (a timed-out call may still be executed) does nothing.
+//! nothing else. A call carries a number, and one that comes later than the one behind it (a timed-out call may still
+//! be executed) does nothing.
 //!
 //! * *Time* is the server's, read inside the script; what it answers are durations. If its clock steps back, every
 //!   instant that is kept steps back with it.

@@ -305,6 +305,7 @@ impl SharedQuota {
         self.inner.line.settle(|settled| settled.add(limit, extra, Instant::now()));
         Ok(())
     }
+
     /// Grants nothing before `resume`, in any process. Then the limits begin with empty buckets. A pause is only ever
     /// extended. `words` say why, up to 64 characters.
     pub fn pause_until(&self, resume: Instant, words: &str) {
