@@ -19,6 +19,7 @@ mod arguments;
 mod bare;
 mod in_memory;
 mod lines;
+mod resident;
 mod resumed;
 mod role;
 mod server;

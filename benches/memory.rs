@@ -6,15 +6,16 @@
 //! in use, are measured in `benches/peers`.)
 
 use std::collections::HashMap;
+use std::env;
 use std::process::Stdio;
 use std::time::Duration;
-use std::{env, fs, process};
 
 use criterion::measurement::{Measurement, ValueFormatter};
 use criterion::{Criterion, SamplingMode, Throughput};
 use fanout::{CancelToken, Error, FanOutClient, Outcome, Rate};
 
 use crate::bare::{self, Connection, on_threads};
+use crate::resident::{each, kib};
 use crate::resumed;
 use crate::role;
 use crate::server::{BODY, Server, is_body};
@@ -112,22 +113,6 @@ fn connections_at_rest(address: &str) -> f64 {
 fn client(address: &str, in_flight: usize) -> FanOutClient {
     let client = FanOutClient::builder(format!("http://{address}/{{id}}"));
     client.rate(Rate::UNLIMITED).max_in_flight(in_flight).build().unwrap()
-}
-
-/// A line of `/proc/self/status`: what is resident, `VmRSS`, or the most that ever was, `VmHWM`.
-pub(crate) fn kib(field: &str) -> usize {
-    kib_of(process::id(), field)
-}
-
-/// The same of another process.
-pub(crate) fn kib_of(process: u32, field: &str) -> usize {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':')).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
-}
-
-pub(crate) fn each(kib: usize, count: usize) -> f64 {
-    kib as f64 * 1024.0 / count as f64
 }
 
 /// What is measured here, in place of time.

@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::process::{Command, Stdio};
 use std::{env, fs, process};
 
-use crate::memory::{each, kib, kib_of};
+use crate::resident::{each, kib, kib_of};
 
 /// Without the feature `cli` there is none.
 pub(crate) const TOOL: Option<&str> = option_env!("CARGO_BIN_EXE_fanout");

@@ -22,7 +22,7 @@ use fanout::{CancelToken, Error, FanOutClient, Outcome, Rate};
 
 use crate::arguments;
 use crate::lines::{cpu_time_of_children, median};
-use crate::memory::kib_of;
+use crate::resident::kib_of;
 use crate::role;
 use crate::server::{BODY, Server, is_body};
 

@@ -7,13 +7,9 @@ use nix::sys::resource::{UsageWho, getrusage};
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::contestants;
+use crate::contestants::{self, Fetch};
 use crate::harvest::Harvest;
 use crate::job::{Job, Question};
-
-/// A contestant: one whole batch, from making its client to having all bodies, or the first error, with
-/// whatever it started ended.
-pub(crate) type Fetch = fn(&Job) -> Result<Harvest>;
 
 /// The line of JSON that a contestant prints. Times and CPU are those of the batch, without the process's
 /// beginning and end.

@@ -23,6 +23,7 @@ mod job;
 mod markdown;
 mod options;
 mod referee;
+mod report;
 mod results;
 mod scenarios;
 mod serve;
@@ -58,7 +59,7 @@ fn main() -> ExitCode {
 
 fn compare(options: &Options) -> Result<()> {
     let results = referee::run(options)?;
-    let report = markdown::report(&results, options);
+    let report = report::report(&results, options);
     if options.quick {
         println!("\nAll fetched exactly what they were asked for. Too little for its time to mean anything.");
     } else {

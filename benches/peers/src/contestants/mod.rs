@@ -15,7 +15,8 @@ use std::env;
 use std::process::Command;
 
 use crate::Result;
-use crate::contest::Fetch;
+use crate::harvest::Harvest;
+use crate::job::Job;
 
 /// One of those who take part.
 pub(crate) struct Contestant {
@@ -27,6 +28,10 @@ pub(crate) struct Contestant {
     pub(crate) short: &'static str,
     program: Program,
 }
+
+/// A contestant: one whole batch, from making its client to having all bodies, or the first error, with
+/// whatever it started ended.
+pub(crate) type Fetch = fn(&Job) -> Result<Harvest>;
 
 enum Program {
     Here(Fetch),
