@@ -73,11 +73,18 @@ impl Server {
         let why = match error.detail() {
             _ if error.is_timeout() => format!("no answer within {REPLY_TIMEOUT:?}"),
             _ if error.kind() == ErrorKind::Parse => "what answers there is no Redis".to_owned(),
+            Some(detail) if wants_a_password(&error) => format!("it wants a password ({detail})"),
             Some(detail) => format!("{} {detail}", error.code().unwrap_or_default()).trim().to_owned(),
             None => error.to_string(),
         };
-        SharedError::caused_by(kind, format!("{what} failed at {}: {why}", self.name), error)
+        SharedError::caused_by(kind, format!("{what} failed at Redis {}: {why}", self.name), error)
     }
+}
+
+/// What has so many arguments as the script is refused in other words than a small command, which is told NOAUTH.
+fn wants_a_password(error: &RedisError) -> bool {
+    error.code() == Some("NOAUTH")
+        || error.detail().is_some_and(|detail| detail.contains("unauthenticated multibulk length"))
 }
 
 /// Whether the next try would end in the same way.
@@ -95,6 +102,9 @@ fn is_final(error: &RedisError) -> bool {
         // A mistake of the script's, or a server that lacks what it needs; but what a full memory says is an error of
         // the script's, too, where it stops in it.
         ErrorKind::Server(ServerErrorKind::ResponseError) => {
+            if wants_a_password(error) {
+                return true;
+            }
             let detail = error.detail().unwrap_or_default();
             let is_of_the_script =
                 detail.contains("user_script") || detail.contains("not allowed from script");

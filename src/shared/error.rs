@@ -87,8 +87,8 @@ impl SharedError {
             SharedErrorKind::RunFailed => ErrorKind::RunFailed,
             _ => ErrorKind::SharedQuota,
         };
-        let source = self.0.source.clone().map(|source| Box::new(source) as _);
-        Error::new(kind, self.to_string()).caused_by(source)
+        // Without its source, of which the text has all that there is to tell.
+        Error::new(kind, self.to_string())
     }
 }
 

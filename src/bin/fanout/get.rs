@@ -30,6 +30,15 @@ pub(crate) fn get(options: GetOptions, joined: Option<Joined>, output: Output, s
     })
 }
 
+/// Leaves what a run leaves however it ends: of one that could not begin, and has said why.
+pub(crate) fn give_up(mut options: GetOptions, screen: &Screen) -> Exit {
+    if options.failed.is_none() && options.figures.is_none() && options.report.is_none() {
+        return Exit::Failure;
+    }
+    options.run.begins = false;
+    get(options, None, Output::default(), screen)
+}
+
 fn fetch(options: GetOptions, joined: Option<Joined>, output: Output, screen: &Screen) -> io::Result<Exit> {
     let (name, is_regular, format) = (output.name.clone(), output.is_regular, output.format);
     if output.is_lost && !options.talk.quiet {

@@ -89,6 +89,7 @@ fn carry_out(command: Command, screen: &Screen) -> Result<Exit, UsageError> {
             // Before the output is opened, and perhaps emptied.
             match shared::join(&mut options, screen) {
                 Ok(joined) => Ok(get::get(options, joined, output.open()?, screen)),
+                Err(Exit::Failure) => Ok(get::give_up(options, screen)),
                 Err(exit) => Ok(exit),
             }
         }

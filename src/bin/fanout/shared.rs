@@ -40,18 +40,18 @@ pub(crate) fn join(options: &mut GetOptions, screen: &Screen) -> Result<Option<J
     let wait = options.deadline.map_or(*redis_wait, |deadline| deadline.min(*redis_wait));
     let quota = connect(&shared, wait, options.talk.quiet, screen).map_err(|error| {
         let exit = exit_of(&error);
+        let hint = place.hint(&error).map_or(String::new(), |hint| format!("{hint}; "));
         let text = match error.kind() {
             SharedErrorKind::InvalidSetting => options::in_our_words(&error, place).to_string(),
             SharedErrorKind::Unreachable => {
-                format!("--redis {}: for {}: {error} (nothing was sent)", place.redis, duration::shown(wait))
+                format!(
+                    "--redis {}: for {}: {error} ({hint}nothing was sent)",
+                    place.redis,
+                    duration::shown(wait)
+                )
             }
-            SharedErrorKind::Differs => {
-                format!("--quota {}: {error} (use the same everywhere; nothing was sent)", place.name)
-            }
-            _ => {
-                let hint = place.hint(&error).map_or(String::new(), |hint| format!("{hint}; "));
-                format!("--redis {}: {error} ({hint}nothing was sent)", place.redis)
-            }
+            SharedErrorKind::Differs => format!("--quota {}: {error} ({hint}nothing was sent)", place.name),
+            _ => format!("--redis {}: {error} ({hint}nothing was sent)", place.redis),
         };
         screen.say(format_args!("error: {text}"));
         exit

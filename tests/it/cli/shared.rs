@@ -68,7 +68,7 @@ fn a_password_is_told_to_nobody() {
             assert!(!text.contains("sesame") && !text.contains("hunter2"), "{text}");
         }
     };
-    for (user, password) in [("fanout:sesame", ""), ("fanout", "sesame"), ("fanout:hunter2", "sesame")] {
+    for (user, password) in [("fanout:sesame", ""), ("fanout", "sesame"), ("fanout:sesame", "hunter2")] {
         let done = run(user, password);
         let page = report.text();
         assert_silent(done.code(0), &page);
@@ -78,16 +78,42 @@ fn a_password_is_told_to_nobody() {
         let figures: Value = serde_json::from_str(done.stdout.trim()).unwrap();
         assert_eq!(figures["shared_quota"], "key-7");
     }
-    for (user, password) in [("fanout:hunter2", ""), ("fanout", "hunter2")] {
+    let url_is_right = "(is the password in the URL right, and percent-encoded?; nothing was sent)";
+    let of_variable = "(the password is that of FANOUT_REDIS_PASSWORD; nothing was sent)";
+    for (user, password, hint) in [
+        ("fanout:hunter2", "", url_is_right),
+        ("fanout", "hunter2", of_variable),
+        ("fanout:hunter2", "sesame", url_is_right),
+    ] {
         let done = run(user, password);
         assert_silent(done.code(1), "");
         let start = format!("--redis redis://127.0.0.1:{}/0: ", redis.port());
-        assert!(done.errors()[0].starts_with(&start), "{}", done.stderr);
+        assert!(done.errors()[0].starts_with(&start) && done.errors()[0].ends_with(hint), "{}", done.stderr);
     }
     let user = place("fanout:hunter2");
     let done = Running::start(&mut fanout(["status", "--redis", &user, "--quota", "key-7"])).done();
     assert_silent(done.code(1), "");
     assert_eq!(api.ids_so_far().len(), 9);
+}
+
+/// To a call of many arguments Redis says it in other words than to others; and at once it must be told, and not after
+/// --redis-wait.
+#[test]
+fn a_password_that_is_missing_is_asked_for_at_once() {
+    let Some(redis) = Redis::start() else { return };
+    redis.command("CONFIG SET requirepass sesame");
+    let api = Api::new();
+    let place = redis.url();
+    for done in [
+        get(args(&place, &["--ids", "1", "--redis-wait", "1h", &api.url])),
+        Running::start(&mut fanout(["status", "--redis", &place, "--quota", "key-7"])).done(),
+    ] {
+        let error = done.code(1).errors()[0];
+        assert!(
+            error.contains("it wants a password (") && error.contains("FANOUT_REDIS_PASSWORD"),
+            "{error}"
+        );
+    }
 }
 
 #[test]
@@ -126,11 +152,19 @@ fn without_redis_nothing_is_sent_and_nothing_is_emptied() {
     let more = ["--ids", "1", "--output", output.shown(), "--overwrite", "--redis-wait", "300ms", &api.url];
     let done = get(args(&place, &more));
     let errors = done.code(1).errors();
-    assert!(errors.len() == 1 && errors[0].ends_with("(nothing was sent)"), "{}", done.stderr);
+    assert!(errors.len() == 1 && errors[0].ends_with("; nothing was sent)"), "{}", done.stderr);
     assert!(errors[0].contains(&format!("127.0.0.1:{}", stopped.port())), "{}", done.stderr);
     assert_eq!(done.stderr.lines().filter(|line| line.starts_with("waiting for ")).count(), 1);
     assert_eq!(get(args(&place, &more).iter().chain(&["-q"])).code(1).stderr.lines().count(), 1);
     assert_eq!(output.text(), "kept\n");
+    // What a run leaves it leaves however it ends.
+    let [failed, figures] = ["shared-start.failed", "shared-start.json"].map(TempPath::new);
+    let files = ["--failed", failed.shown(), "--summary-json", figures.shown()];
+    let done = get(args(&place, &more).iter().copied().chain(files));
+    assert_eq!(done.code(1).errors().len(), 1, "{}", done.stderr);
+    assert_eq!((failed.text().as_str(), output.text().as_str()), ("1\n", "kept\n"));
+    let figures: serde_json::Value = serde_json::from_str(&figures.text()).unwrap();
+    assert_eq!((&figures["exit"]["reason"], &figures["ids"]["left"]), (&"quota".into(), &1.into()));
     // A plan asks nobody.
     let done = get(args(&place, &["--ids", "1", "--dry-run", &api.url]));
     assert!(done.code(0).stdout.contains("\nshared    as key-7 in redis://127.0.0.1:"), "{}", done.stdout);
@@ -279,7 +313,8 @@ fn what_cannot_be_shared_is_refused_before_anybody_is_asked() {
         ),
         (
             &["--redis", "http://me:secret@h", "--quota", "k"],
-            "--redis: not a URL of Redis (use redis://HOST:6379, or rediss://HOST:6379 for TLS)",
+            "--redis: not a URL of Redis (use redis://HOST:6379, or rediss://HOST:6379 for TLS; a password in it \
+             is percent-encoded, or comes from FANOUT_REDIS_PASSWORD)",
         ),
         (
             &["--redis", NOWHERE, "--quota", "two words"],

@@ -15,7 +15,7 @@ pub(crate) struct SharedArgs {
     /// As in redis://127.0.0.1:6379, or rediss:// for TLS. --rate, --burst, --at-most and --max-in-flight are then
     /// those of --quota: they hold over all processes that name it, on any machine, and all must give the same. The
     /// ids are this process's own, and so is what --adaptive finds out. A password may come from
-    /// FANOUT_REDIS_PASSWORD instead of the URL. While Redis cannot be asked, nothing is sent. A quota that Redis
+    /// FANOUT_REDIS_PASSWORD, if the URL has none. While Redis cannot be asked, nothing is sent. A quota that Redis
     /// knows nothing of begins empty: nothing is sent for 30s, or for twice the --timeout if that is longer, until
     /// what may be under way is over, unless --quota-idle says that nothing is.
     #[arg(long, allow_hyphen_values = true, value_name = "URL")]
@@ -88,8 +88,8 @@ Examples:
 pub(crate) struct StatusArgs {
     /// Ask the Redis or Valkey at URL
     ///
-    /// As in redis://127.0.0.1:6379, or rediss:// for TLS. A password may come from FANOUT_REDIS_PASSWORD instead of
-    /// the URL.
+    /// As in redis://127.0.0.1:6379, or rediss:// for TLS. A password may come from FANOUT_REDIS_PASSWORD, if the
+    /// URL has none.
     #[arg(long, allow_hyphen_values = true, value_name = "URL", help_heading = "Quota")]
     pub(crate) redis: Option<String>,
 

@@ -64,6 +64,7 @@ pub(crate) fn demo(args: &DemoArgs, screen: &Screen) -> Result<Exit, UsageError>
         max_in_flight: MAX_IN_FLIGHT,
         keep_going: false,
         endpoint: Endpoint::of(&server.url(), Method::GET),
+        begins: true,
     };
     let surroundings = Surroundings {
         cancel: &CancelToken::new(),

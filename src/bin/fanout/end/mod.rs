@@ -31,6 +31,9 @@ impl End<'_> {
         if let Some(signal) = self.ended.caught.signal() {
             return Reason::Signal(signal);
         }
+        if !self.ended.has_begun {
+            return Reason::Quota;
+        }
         let Err(error) = &self.ended.result else { return self.reason_beside_requests() };
         match (error.kind(), error.gave_up()) {
             // Whoever cancelled it knows why: the input, or the output.

@@ -118,10 +118,12 @@ fn about_status(status: u16, has_credentials: bool) -> Option<&'static str> {
 /// other hands.
 fn known(text: &str) -> Option<&'static str> {
     const WHO: &str = "the proxy's URL can name a user and a password: http://USER:PASSWORD@HOST:PORT";
-    const HINTS: [(&str, &str); 12] = [
+    const HINTS: [(&str, &str); 14] = [
         ("Connection refused", "is the server running, and the port right?"),
         ("Network is unreachable", "is this machine online?"),
         ("No route to host", "is the server running, and this machine online?"),
+        ("it wants a password", "redis://:PASSWORD@HOST:6379, or FANOUT_REDIS_PASSWORD"),
+        ("and a grant may be used for", "--use-by sets how long, for all"),
         ("Too many open files", "use a lower --max-in-flight, or raise ulimit -n"),
         ("UnknownIssuer", "the system's certificates are not used: name your CA's with --cacert"),
         ("answered 407 Proxy Authentication Required", WHO),

@@ -111,6 +111,7 @@ impl GetOptions {
                 max_in_flight,
                 keep_going: args.responses.keep_going,
                 endpoint,
+                begins: true,
             },
             ordered: args.output.ordered,
             deadline,

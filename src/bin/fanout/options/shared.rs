@@ -21,6 +21,8 @@ use super::{optional, value};
 /// The variable with Redis's password.
 const PASSWORD: &str = "FANOUT_REDIS_PASSWORD";
 
+const WANTS_A_PASSWORD: &str = "redis://:PASSWORD@HOST:6379, or FANOUT_REDIS_PASSWORD";
+
 /// Keeps a request's permit when its process is not heard of; longer where a request may take longer than half of it.
 const LEASE: Duration = Duration::from_secs(30);
 
@@ -43,19 +45,46 @@ pub(crate) struct QuotaPlace {
     /// The URL without what may be secret.
     pub(crate) redis: String,
     cacert: Option<PathBuf>,
+    has_password_of_variable: bool,
     builder: SharedQuotaBuilder,
 }
 
 impl QuotaPlace {
     /// What to do about an error of Redis's, where that is known.
     pub(crate) fn hint(&self, error: &SharedError) -> Option<&'static str> {
-        let is_unknown = error.to_string().contains("UnknownIssuer");
-        (is_unknown && self.cacert.is_none()).then_some("name its CA's certificate with --redis-cacert")
+        let text = error.to_string();
+        let says = |sign: &str| text.contains(sign);
+        if says("UnknownIssuer") && self.cacert.is_none() {
+            Some("name its CA's certificate with --redis-cacert")
+        } else if says("it wants a password") {
+            Some(WANTS_A_PASSWORD)
+        } else if says("authentication failed") || says("WRONGPASS") {
+            Some(match self.has_password_of_variable {
+                true => "the password is that of FANOUT_REDIS_PASSWORD",
+                false => "is the password in the URL right, and percent-encoded?",
+            })
+        } else if says("no Redis") || says("unexpected end of file") {
+            Some("is this the port of Redis?")
+        } else if says("Connection refused") {
+            Some("is the server running, and the port right?")
+        } else if says("has other limits") && leases_differ(&text) {
+            Some("the lease is --quota-lease, or twice the --timeout; use the same everywhere")
+        } else if says("has other limits") {
+            Some("use the same everywhere")
+        } else {
+            None
+        }
     }
 }
 
 /// Makes the client of a run when the quota is there.
 pub(crate) type MakeClient = Box<dyn FnOnce(&SharedQuota) -> Result<FanOutClient, UsageError>>;
+
+/// `there "…; lease 30s; …", and here "…; lease 40s; …"`
+fn leases_differ(text: &str) -> bool {
+    let mut leases = text.split("lease ").skip(1).map(|rest| rest.split([';', '"']).next());
+    leases.next() != leases.next()
+}
 
 /// What is to be shared.
 pub(crate) struct Shared {
@@ -202,8 +231,13 @@ fn place(
     if let Some(path) = cacert {
         builder = trusting(builder, path)?;
     }
+    let mut has_password_of_variable = false;
     match env::var(PASSWORD) {
-        Ok(password) if !password.is_empty() => builder = builder.password(password),
+        _ if has_password(url) => {}
+        Ok(password) if !password.is_empty() => {
+            has_password_of_variable = true;
+            builder = builder.password(password);
+        }
         Ok(_) | Err(env::VarError::NotPresent) => {}
         Err(env::VarError::NotUnicode(_)) => {
             return Err(UsageError::new(format!("{PASSWORD}: not UTF-8 (use a password that is)")));
@@ -213,8 +247,18 @@ fn place(
         name: name.to_owned(),
         redis: without_secrets(url),
         cacert: cacert.map(Path::to_owned),
+        has_password_of_variable,
         builder,
     }))
+}
+
+/// Whether the URL says what the password is, which it then is: what is said here and now comes first.
+fn has_password(url: &str) -> bool {
+    let authority = url.split_once("://").and_then(|(_, rest)| rest.split('/').next());
+    let userinfo = authority.and_then(|authority| authority.rsplit_once('@'));
+    userinfo
+        .and_then(|(userinfo, _)| userinfo.split_once(':'))
+        .is_some_and(|(_, password)| !password.is_empty())
 }
 
 /// These certificates alone.
@@ -251,7 +295,9 @@ pub(crate) fn in_our_words(error: &SharedError, place: &QuotaPlace) -> UsageErro
     UsageError::new(match (setting, rest.split_once(": ")) {
         ("quota", Some((_, right))) => format!("--quota {}: {right}", name.escape_debug()),
         ("redis", Some(_)) => {
-            "--redis: not a URL of Redis (use redis://HOST:6379, or rediss://HOST:6379 for TLS)".to_owned()
+            "--redis: not a URL of Redis (use redis://HOST:6379, or rediss://HOST:6379 for TLS; a password in \
+             it is percent-encoded, or comes from FANOUT_REDIS_PASSWORD)"
+                .to_owned()
         }
         ("root_certificates_pem", Some((_, what))) => {
             let path = place.cacert.as_deref().unwrap_or(Path::new("")).display();
@@ -281,5 +327,21 @@ mod tests {
         ] {
             assert_eq!(without_secrets(url), shown);
         }
+    }
+
+    #[test]
+    fn a_url_may_say_the_password() {
+        for url in ["redis://:sesame@h:1/0", "redis://me:se@cret@h", "rediss://me:s@[::1]:1/@"] {
+            assert!(has_password(url), "{url}");
+        }
+        for url in ["redis://h:1/0", "redis://me@h:1/0", "redis://me:@h", "redis://h/a:b@c", "h:1", ""] {
+            assert!(!has_password(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn leases_that_differ_are_seen() {
+        let text = |theirs| format!("there \"1/s; lease {theirs}\", and here \"1/s; lease 30s; use by 5ms\"");
+        assert!(leases_differ(&text("40s; use by 5ms")) && !leases_differ(&text("30s; use by 5ms")));
     }
 }

@@ -12,6 +12,8 @@ use crate::traffic::Counted;
 /// How it went, as far as the requests go.
 pub(crate) struct Ended {
     pub(crate) result: Result<(), Error>,
+    /// If not, there was no shared quota.
+    pub(crate) has_begun: bool,
     /// What the run failed of, if it did. That it was cancelled is nobody's failure: whoever did it knows why.
     pub(crate) failure: Option<String>,
     pub(crate) caught: Caught,

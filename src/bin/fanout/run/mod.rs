@@ -38,6 +38,8 @@ pub(crate) struct Run {
     pub(crate) max_in_flight: usize,
     pub(crate) keep_going: bool,
     pub(crate) endpoint: Endpoint,
+    /// Whether anything is to be fetched at all, or only what a run leaves is to be left.
+    pub(crate) begins: bool,
 }
 
 /// Where it is done: who may end it, who takes what comes of it, and who is shown how it goes.
@@ -63,7 +65,7 @@ impl Run {
         surroundings: Surroundings<'_>,
         record: impl Fn(Outcome<Numbered>, &Endpoint) -> Option<Record>,
     ) -> io::Result<(Ended, Feeder)> {
-        let Run { client, traffic, ids, limits, max_in_flight, keep_going, endpoint } = self;
+        let Run { client, traffic, ids, limits, max_in_flight, keep_going, endpoint, begins } = self;
         let Surroundings { cancel, outbox, screen, progress, ledger, elsewhere } = surroundings;
         let caught = signals::listen(stop(cancel, outbox, screen))?;
         let (tally, broken_input) = (Arc::new(Tally::default()), Arc::new(OnceLock::new()));
@@ -87,6 +89,9 @@ impl Run {
         let progress = Progress::start(progress, screen, extent, counts);
         let (started_at, started) = (SystemTime::now(), Instant::now());
         let mut first = None;
+        if !begins {
+            cancel.cancel();
+        }
         let result: Result<(), Error> = client.fetch_each_received(cancel, &ids, |outcome| {
             tally.count(&outcome);
             if let (Err(error), None) = (&outcome.result, &first) {
@@ -112,6 +117,7 @@ impl Run {
             first_failure: first_failure.or_else(|| last.map(|error| FirstFailure::of(error, &endpoint))),
             first_told,
             result,
+            has_begun: begins,
             failure,
             caught,
             is_input_broken: broken_input.get().is_some(),
