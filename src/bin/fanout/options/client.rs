@@ -17,7 +17,7 @@ use crate::values::request::{self, Data};
 use crate::values::statuses::Statuses;
 use crate::values::{duration, percent, size, url, whole};
 
-use super::{Bounds, optional, value};
+use super::value::{optional, value};
 
 /// The largest body of --data, before {id} is filled in: 1 MiB. Each id that is under way, or waits to be tried again,
 /// has one of its own.
@@ -31,6 +31,15 @@ pub(super) const BUDGET_BASE: u32 = 100;
 
 /// What --retry-budget is unless it is given.
 pub(super) const BUDGET_PERCENT: u32 = 10;
+
+/// What the client has been told, and a plan tells.
+pub(crate) struct Bounds {
+    pub(crate) max_body: u64,
+    /// Of an id.
+    pub(crate) retries: u32,
+    /// Of all ids: so many, and so many percent of them.
+    pub(crate) retry_budget: (u32, u32),
+}
 
 /// Checks it by building it, from a builder that has its URL and its limits.
 pub(super) fn client(
@@ -134,6 +143,11 @@ fn headers(args: &GetArgs) -> Result<Vec<(String, String)>, UsageError> {
         })
     });
     parsed.collect()
+}
+
+/// The names of headers as they stand on the command line.
+pub(super) fn header_names(headers: &[String]) -> impl Iterator<Item = &str> {
+    headers.iter().filter_map(|header| header.split_once(':')).map(|(name, _)| name.trim())
 }
 
 /// Which of several headers is meant, without its value, which may be a secret: `'Authorization …'`, and where the

@@ -10,7 +10,7 @@ use crate::output::Opening;
 use crate::record::file_name;
 use crate::streams::{self, FileId};
 
-use super::value;
+use super::value::value;
 
 /// Checks them, and looks at the output, in which an earlier run may have left some.
 pub(super) fn ids_and_output(args: &GetArgs) -> Result<(Ids, Opening), UsageError> {

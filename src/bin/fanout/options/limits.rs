@@ -7,7 +7,7 @@ use crate::exit::UsageError;
 use crate::limits::Limits;
 use crate::values::{at_most, rate};
 
-use super::{quota, value};
+use super::value::{quota, value};
 
 /// A burst is for the rate before it. Where there is only one rate, it may stand before that as well.
 pub(super) fn limits(LimitArgs(args): &LimitArgs) -> Result<Limits, UsageError> {

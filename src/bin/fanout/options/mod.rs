@@ -9,6 +9,7 @@ mod report;
 mod serve;
 #[cfg(feature = "redis")]
 mod shared;
+mod value;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,14 +24,15 @@ use crate::failure::Endpoint;
 use crate::limits::Limits;
 use crate::output::Opening;
 use crate::paths::place_of;
-use crate::quota::Quota;
 use crate::report::{Recorder, Report};
 use crate::run::Run;
 use crate::template::Template;
 use crate::traffic::Traffic;
-use crate::values::{duration, rate, whole};
+use crate::values::{duration, whole};
 
+use client::Bounds;
 use files::Files;
+use value::{optional, value};
 
 pub(crate) use serve::serve_settings;
 #[cfg(feature = "redis")]
@@ -55,15 +57,6 @@ pub(crate) struct GetOptions {
     pub(crate) again: Again,
     pub(crate) progress: ProgressWhen,
     pub(crate) talk: TalkArgs,
-}
-
-/// What the client has been told, and a plan tells.
-pub(crate) struct Bounds {
-    pub(crate) max_body: u64,
-    /// Of an id.
-    pub(crate) retries: u32,
-    /// Of all ids: so many, and so many percent of them.
-    pub(crate) retry_budget: (u32, u32),
 }
 
 impl GetOptions {
@@ -92,7 +85,7 @@ impl GetOptions {
         }
         let Files { failed, figures, report } = files::files(&args, &ids)?;
         let endpoint = Endpoint::of(&args.url, method.clone())
-            .with_headers(names(&args.requests.header))
+            .with_headers(client::header_names(&args.requests.header))
             .with_max_wait(client::max_wait(&args)?);
         let report = report.zip(recorder).map(|(file, recorder)| {
             let proxy = client.proxy_for(&endpoint.url("0")).map(|proxy| ("proxy", proxy));
@@ -154,11 +147,6 @@ fn observer(traffic: Arc<Traffic>, recorder: Option<Arc<Recorder>>) -> impl Fn(&
     }
 }
 
-/// Of headers as they stand on the command line.
-fn names(headers: &[String]) -> impl Iterator<Item = &str> {
-    headers.iter().filter_map(|header| header.split_once(':')).map(|(name, _)| name.trim())
-}
-
 /// What to say to whoever wants the rest.
 fn again(args: &GetArgs, failed: Option<&AtomicFile>) -> Again {
     let is_input = |failed: &AtomicFile| {
@@ -166,19 +154,6 @@ fn again(args: &GetArgs, failed: Option<&AtomicFile>) -> Again {
         input.is_some_and(|input| input == failed.place())
     };
     Again { failed_is_input: failed.is_some_and(is_input), output_is_file: args.output.place().is_some() }
-}
-
-/// A rate and its burst, which are the values of these two options.
-fn quota(options: [&str; 2], rate: &str, burst: Option<&str>) -> Result<Quota, UsageError> {
-    let [rate_option, burst_option] = options;
-    let rate = value(rate_option, rate, rate::parse)?;
-    let burst = optional(burst_option, burst, |text| match whole(text, 1..=u32::MAX) {
-        Ok(_) if rate.is_unlimited() => {
-            Err(format!("there is no burst without a rate (leave it out, or name a --{rate_option})"))
-        }
-        burst => burst,
-    })?;
-    Ok(Quota::new(rate, burst))
 }
 
 /// Before anything is sent.
@@ -198,18 +173,4 @@ pub(crate) fn refuse_what_cannot_be_met(
         "--deadline {}: {total} ids at this quota ({limits}) take {least} (nothing was sent)",
         duration::shown(deadline)
     )))
-}
-
-fn optional<T>(
-    option: &str,
-    text: Option<&str>,
-    parse: impl Fn(&str) -> Result<T, String>,
-) -> Result<Option<T>, UsageError> {
-    text.map(|text| value(option, text, parse)).transpose()
-}
-
-/// `--rate 10/x: unknown unit 'x' (use s, m, h or d)`
-fn value<T>(option: &str, text: &str, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, UsageError> {
-    let shown = if text.is_empty() { "''".to_owned() } else { text.escape_debug().to_string() };
-    parse(text).map_err(|error| UsageError::new(format!("--{option} {shown}: {error}")))
 }

@@ -7,8 +7,7 @@ use crate::failure::Endpoint;
 use crate::limits::Limits;
 use crate::report::About;
 
-use super::client::{BUDGET_BASE, BUDGET_PERCENT};
-use super::names;
+use super::client::{BUDGET_BASE, BUDGET_PERCENT, header_names};
 
 /// So many characters of a value are shown.
 const SHOWN: usize = 200;
@@ -42,7 +41,7 @@ fn begun() -> String {
 /// The settings, without what may be secret: bodies, and the values of headers.
 fn settings(args: &GetArgs, limits: &Limits) -> Vec<(&'static str, String)> {
     let (pace, retry) = (&args.pace, &args.retry);
-    let names: Vec<&str> = names(&args.requests.header).collect();
+    let names: Vec<&str> = header_names(&args.requests.header).collect();
     let or_none = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
     let yes = |is_so: bool| if is_so { "yes" } else { "no" }.to_owned();
     let path = |path: &Path| path.display().to_string();

@@ -2,7 +2,7 @@
 
 use fanout::MAX_IN_FLIGHT;
 
-use super::{optional, quota, value};
+use super::value::{optional, quota, value};
 use crate::cli::ServeArgs;
 use crate::exit::UsageError;
 use crate::quota::Quota;

@@ -16,7 +16,7 @@ use crate::exit::reason;
 use crate::limits::Limits;
 use crate::values::duration;
 
-use super::{optional, value};
+use super::value::{optional, value};
 
 /// The variable with Redis's password.
 const PASSWORD: &str = "FANOUT_REDIS_PASSWORD";
