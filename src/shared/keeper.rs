@@ -200,6 +200,11 @@ impl Keeper {
             None => (&self.terms, link.generation),
         };
         let pause = task.pause.as_ref();
+        let mut settled = task.settled;
+        if link.is_cold && task.end {
+            // It may have been told already; and what room there was is as unknown as to all who come anew.
+            settled.back = Default::default();
+        }
         let is_known =
             link.heard_at.is_some_and(|heard| task.asked_at.saturating_duration_since(heard) < terms.lease);
         let ask = Ask {
@@ -217,7 +222,7 @@ impl Keeper {
             pause: pause
                 .map(|(until, words)| (until.saturating_duration_since(task.asked_at), words.as_str()))
                 .map(|(left, words)| (left.min(LONGEST_KEPT), words)),
-            settled: &task.settled,
+            settled: &settled,
             wants: &runs(&task.wants),
         };
         match self.take.call(&ask, connection) {

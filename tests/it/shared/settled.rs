@@ -10,8 +10,9 @@ use proptest::prelude::*;
 use redis::{Connection, Script, Value};
 
 use super::Redis;
+use super::ferry::{Ferry, Way};
 use super::model::script;
-use crate::support::{GUARD, HARDLY_EVER, until};
+use crate::support::{GUARD, HARDLY_EVER, spawn, until};
 
 fn quota(redis: &Redis) -> SharedQuotaBuilder {
     SharedQuota::builder(redis.url(), "test").is_idle(true).lease(Duration::from_secs(1)).redis_wait(GUARD)
@@ -60,6 +61,29 @@ fn what_one_gives_back_another_may_have() {
     settle(&one, 0, -3);
     (0..3).for_each(|_| _ = grant(&other));
     other.acquire(&soon()).unwrap_err();
+}
+
+/// The first goodbye is heard, and its answer lost; so it is said once more.
+#[test]
+fn what_a_goodbye_gives_back_is_given_back_once() {
+    let Some(redis) = Redis::start() else { return };
+    let ferry = Ferry::to(&redis);
+    let limit = Limit::new(HARDLY_EVER, 20);
+    let [one, other] = [ferry.url(), redis.url()].map(|url| {
+        let quota = SharedQuota::builder(url, "test").is_idle(true).lease(Duration::from_secs(1));
+        quota.redis_wait(GUARD).use_by(Duration::from_secs(1)).limit(limit).connect().unwrap()
+    });
+    settle(&other, 0, -3);
+    let begun = redis.time();
+    until("a lease is over", || redis.time() > begun + Duration::from_secs(1));
+    ferry.hold(Way::Back);
+    one.settle(0, -3).unwrap();
+    let goes = spawn(move || drop(one));
+    until("the goodbye is heard", || ferry.is_holding());
+    ferry.lose();
+    goes.wait();
+    (0..3).for_each(|_| _ = grant(&other));
+    other.acquire(&CancelToken::new().with_timeout(Duration::from_millis(100))).unwrap_err();
 }
 
 #[test]
