@@ -250,7 +250,8 @@ impl Keeper {
         }
         // A connection whose answer was late, and no worse, is as good as before.
         let is_heard = matches!(answered, Ok(Answer::Taken(_)));
-        if !matches!(answered, Ok(Answer::Taken(_) | Answer::RunFailed(_))) {
+        // Who has other limits takes nothing, however often it is told.
+        if !matches!(answered, Ok(Answer::Taken(_) | Answer::RunFailed(_) | Answer::Differs(_))) {
             self.line.lock().todo.settled.owe_again(&task.settled, Instant::now());
         }
         let taken = answered.and_then(|answer| self.take_in(&task, answer));

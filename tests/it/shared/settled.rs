@@ -5,7 +5,10 @@
 
 use std::time::Duration;
 
-use fanout::{CancelToken, InvalidLimit, Limit, Rate, SharedQuota, SharedQuotaBuilder};
+use fanout::{
+    CancelToken, InvalidLimit, Limit, Rate, SharedAcquireError, SharedErrorKind, SharedQuota,
+    SharedQuotaBuilder,
+};
 use proptest::prelude::*;
 use redis::{Connection, Script, Value};
 
@@ -84,6 +87,27 @@ fn what_a_goodbye_gives_back_is_given_back_once() {
     goes.wait();
     (0..3).for_each(|_| _ = grant(&other));
     other.acquire(&CancelToken::new().with_timeout(Duration::from_millis(100))).unwrap_err();
+}
+
+/// Others have begun with other limits, after all was lost.
+#[test]
+fn a_debt_is_not_told_for_ever_to_those_who_do_not_take_it() {
+    let Some(redis) = Redis::start() else { return };
+    let [ours, theirs] = [20, 10].map(|burst| quota(&redis).limit(Limit::new(HARDLY_EVER, burst)));
+    let ours = ours.connect().unwrap();
+    redis.command("FLUSHALL");
+    let _theirs = theirs.connect().unwrap();
+    let error = ours.acquire(&CancelToken::new()).unwrap_err();
+    assert!(matches!(&error, SharedAcquireError::Failed(why) if why.kind() == SharedErrorKind::Differs));
+    redis.command("CONFIG RESETSTAT");
+    ours.settle(0, 5).unwrap();
+    let begun = redis.time();
+    until("it is told more than once, if ever", || redis.time() > begun + Duration::from_secs(2));
+    let Value::BulkString(text) = redis.command("INFO commandstats") else { panic!("no text") };
+    let text = String::from_utf8(text).unwrap();
+    let calls = text.lines().find_map(|line| line.strip_prefix("cmdstat_evalsha:calls=")).unwrap_or("0,");
+    let calls: u32 = calls.split(',').next().unwrap().parse().unwrap();
+    assert!(calls <= 2, "{calls} calls");
 }
 
 #[test]
