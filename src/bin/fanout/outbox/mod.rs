@@ -67,11 +67,11 @@ struct State {
     window: Option<Window>,
     /// Those that can go out.
     ready: VecDeque<Record>,
-    /// Of those.
-    ready_bytes: usize,
-    /// Of all records here and of those that are being written.
+    /// How much there is to write of those.
+    ready_length: usize,
+    /// What all records here and those that are being written take of the memory.
     bytes: usize,
-    /// What is being written: how many records and how many bytes.
+    /// What is being written: how many records, and what they take.
     writing: (usize, usize),
     /// The writer waits for a record, and for so many bytes of them.
     writer_waits_for: Option<usize>,
@@ -177,13 +177,13 @@ impl Outbox {
         let mut state = self.state.lock();
         state.pending = state.pending.saturating_sub(1);
         state.bytes += record.as_ref().map_or(0, Record::bytes);
-        let State { window, ready, ready_bytes, .. } = &mut *state;
+        let State { window, ready, ready_length, .. } = &mut *state;
         let before = ready.len();
         match window {
             Some(window) => window.settle(number, record.map(Record::without_room), ready),
             None => ready.extend(record),
         }
-        *ready_bytes += ready.iter().skip(before).map(Record::bytes).sum::<usize>();
+        *ready_length += ready.iter().skip(before).map(Record::length).sum::<usize>();
         let wakes_writer = state.writer_waits_for.is_some_and(|bytes| state.is_ready(bytes));
         if wakes_writer {
             state.writer_waits_for = None;
@@ -207,17 +207,17 @@ impl Outbox {
     /// have `most` bytes together, but at least one. False when all have been written.
     pub(crate) fn take(&self, most: usize, batch: &mut Vec<Record>) -> bool {
         let mut state = self.wait_for_records(most);
-        let mut bytes = 0_usize;
+        let mut length = 0_usize;
         while let Some(record) = state.ready.front() {
-            bytes += record.bytes();
-            if bytes > most && !batch.is_empty() {
-                bytes -= record.bytes();
+            let more = record.length();
+            if length + more > most && !batch.is_empty() {
                 break;
             }
+            length += more;
             batch.extend(state.ready.pop_front());
         }
-        state.writing = (batch.len(), bytes);
-        state.ready_bytes -= bytes;
+        state.writing = (batch.len(), batch.iter().map(Record::bytes).sum());
+        state.ready_length -= length;
         !batch.is_empty()
     }
 
@@ -279,11 +279,11 @@ impl Outbox {
     pub(crate) fn finish(&self, patience: Patience) -> Delivery {
         let mut state = self.state.lock();
         state.closed = true;
-        let State { window, ready, ready_bytes, .. } = &mut *state;
+        let State { window, ready, ready_length, .. } = &mut *state;
         if let Some(window) = window {
             let before = ready.len();
             window.release(ready);
-            *ready_bytes += ready.iter().skip(before).map(Record::bytes).sum::<usize>();
+            *ready_length += ready.iter().skip(before).map(Record::length).sum::<usize>();
         }
         self.filled.notify_all();
         self.emptied.notify_all(); // the feeder
@@ -304,7 +304,7 @@ impl Outbox {
         let delivery = Delivery { unwritten: state.unwritten(), failure: state.failure.take() };
         // What is told to have stayed here must not get out after all.
         state.ready.clear();
-        state.ready_bytes = 0;
+        state.ready_length = 0;
         delivery
     }
 
@@ -323,7 +323,7 @@ impl State {
 
     /// There is a record at least, and so many bytes of them.
     fn is_ready(&self, bytes: usize) -> bool {
-        !self.ready.is_empty() && self.ready_bytes >= bytes
+        !self.ready.is_empty() && self.ready_length >= bytes
     }
 
     fn is_over(&self) -> bool {

@@ -225,3 +225,14 @@ fn a_reader_that_takes_a_part_of_a_record_is_waited_for_anew() {
     outbox.goes_on();
     assert!(ends() > Some(closed_at + STALLED));
 }
+
+#[test]
+fn records_count_with_what_they_are_made_of() {
+    let outbox = Outbox::new(eight());
+    let mut count = 0;
+    while outbox.state.lock().has_room(8) {
+        outbox.settle(outbox.admit(), record("1"));
+        count += 1;
+    }
+    assert!(count * size_of::<Record>() <= ROOM, "{count} records");
+}

@@ -50,8 +50,13 @@ impl Record {
         Record { room: None, ..self }
     }
 
-    /// What it takes of the memory, nearly.
+    /// What it takes of the memory, nearly: a queue that has grown has twice the places that it needs.
     pub(crate) fn bytes(&self) -> usize {
+        2 * size_of::<Record>() + self.length()
+    }
+
+    /// How much there is to write.
+    pub(crate) fn length(&self) -> usize {
         self.line.len() + self.file.as_ref().map_or(0, |file| file.name.len() + file.body.len())
     }
 }
