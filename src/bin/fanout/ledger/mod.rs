@@ -27,7 +27,7 @@ use spool::Spool;
 pub(crate) use spool::Left;
 
 /// So many ids that may be on their way out are kept before it is looked how many of them are.
-const LOOK_AGAIN: usize = 1_024;
+pub(crate) const LOOK_AGAIN: usize = 1_024;
 
 /// The account of a run.
 pub(crate) struct Ledger(Mutex<State>);

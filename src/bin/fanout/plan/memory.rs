@@ -7,6 +7,7 @@ use std::fmt;
 
 use fanout::Room;
 
+use crate::ledger::LOOK_AGAIN;
 use crate::outbox::{ROOM, UnderWay, WINDOW};
 use crate::values::size;
 
@@ -35,6 +36,9 @@ const PARKED: u128 = 4;
 /// A fingerprint of an id, at most.
 pub(super) const FINGERPRINT: u128 = 32;
 
+/// An id in the account of --failed, at most, besides its text.
+const ACCOUNT: u128 = 128;
+
 /// What the bounds follow from.
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
@@ -50,6 +54,8 @@ pub(super) struct Settings {
     pub(super) inline: bool,
     pub(super) headers: bool,
     pub(super) ordered: bool,
+    /// Whether it is kept account of the ids that have no success.
+    pub(super) account: bool,
     /// Ids that are remembered, to be dropped when they come again.
     pub(super) remembered: u128,
     /// What the ids of an earlier run take.
@@ -107,6 +113,9 @@ pub(super) fn parts(settings: &Settings, body: u64) -> Vec<Part> {
     if settings.ordered {
         parts.push(part(u128::from(WINDOW) * 64, format!("a window of {WINDOW} ids")));
     }
+    if settings.account {
+        parts.push(account(id, under_way, settings.ids));
+    }
     if settings.remembered > 0 {
         let bytes = settings.remembered.saturating_mul(FINGERPRINT);
         parts.push(part(bytes, format!("a fingerprint of {FINGERPRINT} bytes for each id")));
@@ -145,6 +154,15 @@ fn records(settings: &Settings, body: u128, in_flight: u128, under_way: u128) ->
     )
 }
 
+/// The ids of records that may not have got out: no more than twice as many as there are such records, which count with
+/// their ids, or as many as are kept before it is looked; and the ids under way.
+fn account(id: u128, under_way: u128, ids: u128) -> Part {
+    let each = id.saturating_add(ACCOUNT);
+    let many = (LOOK_AGAIN as u128).saturating_add(3 * under_way).saturating_mul(each);
+    let bytes = many.saturating_add(2 * ROOM as u128).min(ids.saturating_mul(each));
+    part(bytes, "the account of --failed: ids whose records may not have got out".to_owned())
+}
+
 /// The sum.
 pub(super) fn sum(parts: &[Part]) -> u128 {
     parts.iter().fold(0, |sum, part| part.bytes.saturating_add(sum))
@@ -174,6 +192,7 @@ mod tests {
             inline: true,
             headers: false,
             ordered: false,
+            account: false,
             remembered: 0,
             fetched: 0,
         }
@@ -210,6 +229,7 @@ mod tests {
             retries: 4,
             ordered: true,
             headers: true,
+            account: true,
             remembered: 1_000_000,
             fetched: 48,
             request_body: 1_000,
@@ -217,7 +237,12 @@ mod tests {
         };
         let bytes: Vec<u128> = parts(&all, 0).iter().skip(2).map(|part| part.bytes).collect();
         let records = 4 * MIB + 48 * (6 * 20 + 6 * 16 * KIB + KIB);
-        assert_eq!(bytes, [4 * MIB, records, 48 * 40 + 40_000, 40 * 4 * 16 * KIB, 640_000, 32_000_000, 48]);
+        let account = 1_000 * (20 + 128); // of 1,000 ids
+        let ids = 48 * 40 + 40_000;
+        let expected = [4 * MIB, records, ids, 40 * 4 * 16 * KIB, 640_000, account, 32_000_000, 48];
+        assert_eq!(bytes, expected);
+        let many = Settings { account: true, ids: 1_000_000, ..settings() };
+        assert_eq!(parts(&many, 0)[5].bytes, 8 * MIB + (1_024 + 3 * 144) * 148);
     }
 
     #[test]

@@ -44,6 +44,7 @@ pub(crate) fn plan(options: GetOptions, output: &Opening, screen: &Screen) -> Re
         inline: format.lines && !format.files,
         headers: format.headers,
         ordered: options.ordered,
+        account: options.failed.is_some(),
         remembered: if survey.remembers { survey.total } else { 0 },
         fetched: survey.fetched_bytes,
     };

@@ -15,6 +15,8 @@ pub(crate) struct Record {
     /// One line of JSON, whole, with its newline; or nothing.
     pub(crate) line: Vec<u8>,
     pub(crate) file: Option<BodyFile>,
+    /// How long its id is: somebody may keep that until it is written.
+    id: usize,
     /// What the library has lent to its body.
     #[expect(dead_code, reason = "it is given back when the record is gone")]
     room: Option<Room>,
@@ -52,7 +54,7 @@ impl Record {
 
     /// What it takes of the memory, nearly: a queue that has grown has twice the places that it needs.
     pub(crate) fn bytes(&self) -> usize {
-        2 * size_of::<Record>() + self.length()
+        2 * size_of::<Record>() + self.id + self.length()
     }
 
     /// How much there is to write.
@@ -73,19 +75,20 @@ impl Format {
                 let status = error.status().map(|status| status.as_u16());
                 let line =
                     || line::failure(about, status, &error.sent().to_string(), &endpoint.cause(&error));
-                return self.lines.then(|| Record { line: line(), file: None, room: None });
+                return self.lines.then(|| Record { line: line(), file: None, id: id.len(), room: None });
             }
         };
         let (status, headers) = (response.status.as_u16(), self.headers.then_some(&response.headers));
         if !self.files {
             let line = line::success(about, status, headers, Body::Inline(&response.body));
-            return Some(Record { line, file: None, room });
+            return Some(Record { line, file: None, id: id.len(), room });
         }
         let name = file_name::of(&id).into_owned();
         let line = match self.lines {
             true => line::success(about, status, headers, Body::File(&name)),
             false => Vec::new(),
         };
-        Some(Record { line, file: Some(BodyFile { name, body: response.body }), room })
+        let file = Some(BodyFile { name, body: response.body });
+        Some(Record { line, file, id: id.len(), room })
     }
 }
