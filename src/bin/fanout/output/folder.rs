@@ -15,6 +15,9 @@ use crate::record::BodyFile;
 /// What a file is called while it is being written: `.fanout-4711.part`. No id has a name that begins with a dot.
 const PART: [&str; 2] = [".fanout-", ".part"];
 
+/// What is said of a folder that there is something in already.
+pub(super) const NOT_EMPTY: &str = "is not empty (use --resume, --overwrite, or another one)";
+
 /// Where bodies go.
 pub(super) struct Folder {
     path: PathBuf,
@@ -84,14 +87,20 @@ impl Found {
         wrong(&self.path, what)
     }
 
-    /// Makes the folder if it is not there, and tries whether a file can be written in it.
-    pub(super) fn open(mut self) -> Result<Folder, UsageError> {
+    /// Makes the folder if it is not there, and tries whether a file can be written in it. One that is filled by now,
+    /// and was not when it was looked at, is opened only if what is in it may be `replaced`.
+    pub(super) fn open(mut self, replaced: bool) -> Result<Folder, UsageError> {
         let path = self.path.as_path();
         match fs::create_dir(path) {
             Ok(()) => self.locked = locked(path)?,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 if self.locked.is_none() {
-                    self.locked = locked(path)?; // it has been made meanwhile
+                    // It has been made meanwhile, and another run may have come to its end in it.
+                    let now = Found::look(path, None)?;
+                    if self.is_empty && !now.is_empty && !replaced {
+                        return Err(self.refused(NOT_EMPTY));
+                    }
+                    (self.locked, self.parts) = (now.locked, now.parts);
                 }
             }
             // Not the folders above it: where one is missing, it is more often than not a slip, or a disk that is

@@ -164,7 +164,7 @@ mod tests {
     fn whatever_gets_out_is_told_of_at_once() {
         let path = std::env::temp_dir().join(format!("fanout-goes-on-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&path);
-        let folder = folder::Found::look(&path, None).unwrap().open().unwrap();
+        let folder = folder::Found::look(&path, None).unwrap().open(false).unwrap();
         let file = std::fs::File::create(path.join("lines")).unwrap();
         let body = |name: &str| {
             let mut record = Record::of_line(format!("{name}\n"));

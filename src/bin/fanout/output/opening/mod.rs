@@ -9,7 +9,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
-use super::folder::Found;
+use super::folder::{self, Found};
 use super::lines::Lines;
 use super::{Output, Sink};
 use crate::cli::OutputArgs;
@@ -22,7 +22,6 @@ use crate::resume;
 use crate::streams::{self, Standard};
 
 const NOT_EMPTY: &str = "exists and is not empty (use --resume, --overwrite, or another file)";
-const FOLDER_NOT_EMPTY: &str = "is not empty (use --resume, --overwrite, or another one)";
 
 /// What becomes of what is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,12 +81,13 @@ impl Opening {
     pub(crate) fn open(self) -> Result<Output, UsageError> {
         if let Some(folder) = self.folder.as_ref().filter(|folder| !folder.is_empty) {
             if self.existing == Existing::Refused {
-                return Err(folder.refused(FOLDER_NOT_EMPTY));
+                return Err(folder.refused(folder::NOT_EMPTY));
             }
         }
         let file = self.file.as_deref().map(|path| OpenFile::open(path, self.existing, self.kept));
         let file = file.transpose()?;
-        let folder = match self.folder.map(Found::open).transpose() {
+        let replaced = self.existing == Existing::Replaced;
+        let folder = match self.folder.map(|folder| folder.open(replaced)).transpose() {
             Ok(folder) => folder,
             Err(error) => {
                 file.inspect(OpenFile::undo);
@@ -233,4 +233,27 @@ fn standard() -> Result<Output, UsageError> {
 
 fn wrong(path: &Path, what: impl std::fmt::Display) -> UsageError {
     UsageError::new(format!("--output {}: {what}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Another run may begin and end between the look and the opening.
+    #[test]
+    fn a_folder_that_was_made_and_filled_meanwhile_is_refused() {
+        let path = std::env::temp_dir().join(format!("fanout-meanwhile-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        for (existing, is_refused) in [(Existing::Refused, true), (Existing::Replaced, false)] {
+            let folder = Found::look(&path, None).unwrap();
+            let format = Format { files: true, ..Format::default() };
+            let opening = Opening { format, existing, file: None, kept: None, folder: Some(folder) };
+            std::fs::create_dir(&path).unwrap();
+            std::fs::write(path.join("1"), "theirs").unwrap();
+            let refused = opening.open().err().map(|error| error.to_string());
+            let expected = format!("--output-dir {}: {}", path.display(), folder::NOT_EMPTY);
+            assert_eq!(refused, is_refused.then_some(expected));
+            std::fs::remove_dir_all(&path).unwrap();
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::fs::Metadata;
 use std::io;
 use std::path::Path;
 
-use super::{Existing, Opening, wrong};
+use super::{Existing, Opening, folder, wrong};
 use crate::exit::{UsageError, reason};
 use crate::paths::{is_of_a_folder, missing_folder};
 use crate::values::size;
@@ -16,7 +16,7 @@ impl Opening {
         let mut places = Vec::new();
         if let Some(folder) = &self.folder {
             if !folder.is_empty && self.existing == Existing::Refused {
-                return Err(folder.refused(super::FOLDER_NOT_EMPTY));
+                return Err(folder.refused(folder::NOT_EMPTY));
             }
             places.push(format!("{}/, a file for each body", folder.name()));
         }
