@@ -118,14 +118,18 @@ impl Drop for AtomicFile {
     }
 }
 
-/// `.ids.txt.fanout.part`: out of sight, and in the same folder, so that it can be renamed. Nothing if another process
-/// is writing there. It is the lock that says whose it is, and so it counts only if the file is still there once it is
-/// locked.
-fn create_part(place: &Path) -> io::Result<Option<(File, PathBuf)>> {
+/// `.ids.txt.fanout.part`: out of sight, and in the same folder, so that it can be renamed.
+pub(crate) fn part_of(place: &Path) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(place.file_name().unwrap_or_default());
     name.push(".fanout.part");
-    let part = place.with_file_name(name);
+    place.with_file_name(name)
+}
+
+/// Nothing if another process is writing there. It is the lock that says whose it is, and so it counts only if the file
+/// is still there once it is locked.
+fn create_part(place: &Path) -> io::Result<Option<(File, PathBuf)>> {
+    let part = part_of(place);
     let is_there = |file: &File| FileId::of_open(file, Some(&part)) == FileId::of_path(&part);
     for _ in 0..TRIES {
         match OpenOptions::new().write(true).create_new(true).open(&part) {

@@ -39,6 +39,21 @@ fn what_a_killed_run_has_left_is_taken_away_by_the_next_with_the_same_file() {
     }
 }
 
+/// Whoever has lost a run looks for what there is of its ids.
+#[test]
+fn what_a_killed_run_has_left_stays_if_the_ids_come_from_it() {
+    let (api, folder) = (Api::new(), TempFolder::new("atomic-left"));
+    fs::create_dir(&folder.0).unwrap();
+    let (file, left) = (folder.0.join("file"), folder.0.join(".file.fanout.part"));
+    fs::write(&left, "1\n").unwrap();
+    for option in OPTIONS {
+        let done = get(["--input", left.to_str().unwrap(), option, file.to_str().unwrap(), &api.url]);
+        let said = format!("{option} {}: an earlier run has left ", file.display());
+        assert!(done.code(2).errors()[0].starts_with(&said), "{}", done.stderr);
+        assert_eq!(fs::read_to_string(&left).unwrap(), "1\n");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_file_that_another_run_is_to_leave_is_refused_and_the_other_keeps_it() {

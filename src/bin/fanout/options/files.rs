@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::atomic_file::AtomicFile;
+use crate::atomic_file::{AtomicFile, part_of};
 use crate::cli::{GetArgs, OutputArgs};
 use crate::end::Figures;
 use crate::exit::{UsageError, reason};
@@ -25,6 +25,7 @@ pub(super) struct Files {
 
 /// Opens them.
 pub(super) fn files(args: &GetArgs, ids: &Ids) -> Result<Files, UsageError> {
+    refuse_what_is_left_of_them(&args.output, ids)?;
     let failed = failed(&args.output, ids)?;
     let figures = figures(&args.output, ids, failed.as_ref())?;
     let others = [failed.as_ref(), figures.as_ref().and_then(Figures::file)];
@@ -107,6 +108,21 @@ fn refuse_input(option: &str, path: &Path, ids: &Ids) -> Result<(), UsageError> 
         }
         _ => Ok(()),
     }
+}
+
+/// What a killed run has left beside one of them is taken away: it must not be what the ids come from, either.
+fn refuse_what_is_left_of_them(args: &OutputArgs, ids: &Ids) -> Result<(), UsageError> {
+    let Some((input, name)) = ids.file() else { return Ok(()) };
+    let files = [("failed", &args.failed), ("summary-json", &args.summary_json), ("report", &args.report)];
+    for (option, path) in files {
+        let Some(path) = path else { continue };
+        let left = place_of(path).ok().and_then(|place| FileId::of_path(&part_of(&place)));
+        if left.as_ref() == Some(input) {
+            let what = format!("an earlier run has left {name} of it, which would be removed (rename that)");
+            return Err(refused(option, path, &what));
+        }
+    }
+    Ok(())
 }
 
 fn refused(option: &str, path: &Path, what: &str) -> UsageError {
