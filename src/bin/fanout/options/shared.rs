@@ -295,8 +295,8 @@ pub(crate) fn in_our_words(error: &SharedError, place: &QuotaPlace) -> UsageErro
     UsageError::new(match (setting, rest.split_once(": ")) {
         ("quota", Some((_, right))) => format!("--quota {}: {right}", name.escape_debug()),
         ("redis", Some(_)) => {
-            "--redis: not a URL of Redis (use redis://HOST:6379, or rediss://HOST:6379 for TLS; a password in \
-             it is percent-encoded, or comes from FANOUT_REDIS_PASSWORD)"
+            "--redis: not a URL of Redis (use redis://HOST:6379, or rediss://HOST:6379 for TLS; a password \
+             in it is percent-encoded, or comes from FANOUT_REDIS_PASSWORD)"
                 .to_owned()
         }
         ("root_certificates_pem", Some((_, what))) => {
