@@ -34,6 +34,8 @@ pub(super) fn denied(denied: Denied, now: Instant, max_wait: Duration) -> Error 
             Error::new(ErrorKind::LongPause, text)
         }
         #[cfg(feature = "redis")]
+        Denied::NoPermitInTime => stopped(Stopped::DeadlineExceeded, "a place in flight"),
+        #[cfg(feature = "redis")]
         Denied::Shared(error) => error.into_error(),
     }
 }

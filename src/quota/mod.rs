@@ -105,6 +105,9 @@ impl Token {
 #[derive(Debug)]
 pub(crate) enum Denied {
     Stopped(Stopped),
+    /// The deadline has passed, and what was lacking was a permit of the shared quota.
+    #[cfg(feature = "redis")]
+    NoPermitInTime,
     /// The id costs more than can ever be had at once.
     ExceedsBurst(crate::limiter::ExceedsBurst),
     /// The server has asked for a pause that is longer than is waited for.

@@ -65,6 +65,7 @@ impl From<shared::Denied> for Denied {
         match denied {
             shared::Denied::Cancelled => Denied::Stopped(Stopped::Cancelled),
             shared::Denied::DeadlineExceeded => Denied::Stopped(Stopped::DeadlineExceeded),
+            shared::Denied::NoPermitInTime => Denied::NoPermitInTime,
             shared::Denied::ExceedsBurst(exceeds) => Denied::ExceedsBurst(exceeds),
             shared::Denied::LongPause(until, words) => Denied::LongPause(RequestedPause::new(until, words)),
             shared::Denied::Failed(error) => Denied::Shared(error),

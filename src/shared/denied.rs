@@ -11,6 +11,8 @@ use super::error::{SharedAcquireError, SharedError};
 pub(crate) enum Denied {
     Cancelled,
     DeadlineExceeded,
+    /// The deadline has passed, and what was lacking was a permit.
+    NoPermitInTime,
     ExceedsBurst(ExceedsBurst),
     LongPause(Instant, String),
     Failed(SharedError),
@@ -21,7 +23,9 @@ impl From<Denied> for SharedAcquireError {
         match denied {
             Denied::Cancelled => SharedAcquireError::Cancelled,
             // Nobody who asks by `acquire` sets a limit to a pause.
-            Denied::DeadlineExceeded | Denied::LongPause(..) => SharedAcquireError::DeadlineExceeded,
+            Denied::DeadlineExceeded | Denied::NoPermitInTime | Denied::LongPause(..) => {
+                SharedAcquireError::DeadlineExceeded
+            }
             Denied::ExceedsBurst(exceeds) => SharedAcquireError::ExceedsBurst(exceeds),
             Denied::Failed(error) => SharedAcquireError::Failed(error),
         }

@@ -355,6 +355,7 @@ impl Keeper {
         let mut state = self.line.lock();
         let given = Given { lease: state.lease, ..given };
         state.trouble = None;
+        state.lacks_permits = taken.waits_for_permits;
         state.calls += 1;
         if state.todo.pause == task.pause {
             state.todo.pause = None;

@@ -55,6 +55,8 @@ pub(super) struct State {
     pub(super) measures: Vec<Measure>,
     /// Whether permits are counted at all.
     pub(super) counts_permits: bool,
+    /// Whether it is a permit that was lacking when Redis granted the latest.
+    pub(super) lacks_permits: bool,
     /// Nobody is granted anything until then, and why.
     pub(super) gate: Option<(Instant, Gate)>,
     /// Redis cannot be asked: since when, and what was the matter the last time.
@@ -115,6 +117,7 @@ impl Line {
             limits: terms.limits.clone(),
             measures: terms.measures().unwrap_or_default(),
             counts_permits: terms.max_in_flight.is_some(),
+            lacks_permits: false,
             gate: None,
             trouble: None,
             failed: None,
@@ -163,10 +166,10 @@ impl Line {
                 if state.heeds.leaves && state.nobody_waits() {
                     self.news.notify_one();
                 }
-                return Err(if is_over && cancel.check_flag().is_ok() {
-                    Denied::DeadlineExceeded
-                } else {
-                    Denied::Cancelled
+                return Err(match is_over && cancel.check_flag().is_ok() {
+                    true if line == NEWCOMERS && state.lacks_permits => Denied::NoPermitInTime,
+                    true => Denied::DeadlineExceeded,
+                    false => Denied::Cancelled,
                 });
             }
             match deadline {
@@ -265,6 +268,11 @@ impl State {
         {
             self.gate = Some((*until, Gate::Pause(words.clone())));
         }
+    }
+
+    /// Whether a permit is what somebody waits for.
+    pub(super) fn waits_for_permits(&self) -> bool {
+        self.lacks_permits && !self.lines[NEWCOMERS].is_empty()
     }
 
     pub(super) fn nobody_waits(&self) -> bool {

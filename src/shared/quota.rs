@@ -349,6 +349,14 @@ impl SharedQuota {
         })
     }
 
+    /// Whether somebody here waits because no permit is free, as this process has heard by its latest call. There may
+    /// be tokens, but other processes hold the permits, or this one does. A process that was killed holds its own for
+    /// a [lease](crate::SharedQuotaBuilder::lease).
+    #[must_use]
+    pub fn waits_for_permits(&self) -> bool {
+        self.inner.line.lock().waits_for_permits()
+    }
+
     /// How many permits this process holds.
     #[must_use]
     pub fn in_flight(&self) -> u32 {

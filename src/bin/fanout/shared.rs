@@ -106,7 +106,11 @@ impl Joined {
     /// What the progress shows of it.
     pub(crate) fn looker(&self) -> Arc<LookElsewhere> {
         let quota = self.quota.clone();
-        Arc::new(move || Elsewhere { waiting: quota.waiting(), wait: quota.held_up().map(wait_of) })
+        Arc::new(move || Elsewhere {
+            waiting: quota.waiting(),
+            lacks_permits: quota.waits_for_permits(),
+            wait: quota.held_up().map(wait_of),
+        })
     }
 
     /// One line for each wait, when it begins. A run can do without the thread.

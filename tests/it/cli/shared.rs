@@ -213,6 +213,25 @@ fn a_new_quota_says_why_it_waits_and_how_long_and_a_signal_ends_the_wait() {
     assert_eq!(api.ids_so_far(), [] as [&str; 0]);
 }
 
+/// As after a kill of the one who held them, for a lease: there are tokens, and nobody gets them.
+#[test]
+fn who_waits_for_slots_of_others_says_so() {
+    let Some(redis) = Redis::start() else { return };
+    let quota = handle(&redis);
+    let _held = [(); 4].map(|()| quota.acquire(&CancelToken::new()).unwrap());
+    let (api, place) = (Api::new(), redis.url());
+    let more = ["--ids", "1-12", "--progress", "always", "--deadline", "3500ms", &api.url];
+    let done = get(args(&place, &more));
+    // The first may come before Redis has been asked.
+    let says_so = |line: &str| {
+        line.starts_with("0/12 done, waiting for slots held by others, 0.0 of 200/s, 0 of 4 in flight, ")
+    };
+    assert!(done.stderr.lines().any(says_so), "{}", done.stderr);
+    let error = "the run's deadline comes before a place in flight for it";
+    assert!(done.code(1).errors().iter().any(|line| line.contains(error)), "{}", done.stderr);
+    assert_eq!(api.ids_so_far(), [] as [&str; 0]);
+}
+
 /// And what has been granted may be used for longer, if all say so.
 #[test]
 fn a_new_quota_that_is_idle_begins_at_once() {

@@ -62,6 +62,43 @@ fn who_waits_for_tokens_is_told_of() {
     waits.wait().unwrap_err();
 }
 
+/// Not of who waits for tokens, though all permits are held; nor of one that nobody waits for.
+#[test]
+fn who_waits_for_permits_is_told_so() {
+    let Some(redis) = Redis::start() else { return };
+    let quotas = [(); 2].map(|()| {
+        let limit = Limit::new(Rate::per_second(1_000), 20);
+        builder(&redis).limit(limit).max_in_flight(1).is_idle(true).connect().unwrap()
+    });
+    let cancel = CancelToken::new();
+    let held = quotas[0].acquire(&cancel).unwrap();
+    assert!(quotas.iter().all(|quota| !quota.waits_for_permits()));
+    let waits = {
+        let quota = quotas[1].clone();
+        spawn(move || quota.acquire(&CancelToken::new()))
+    };
+    until("it is known that it waits", || quotas[1].waits_for_permits());
+    assert!(!quotas[0].waits_for_permits() && quotas[1].held_up().is_none());
+    drop(held);
+    let held = waits.wait().unwrap();
+    assert!(!quotas[1].waits_for_permits());
+    drop(held);
+    let slow = SharedQuota::builder(redis.url(), "slow").limit(Limit::new(HARDLY_EVER, 1)).max_in_flight(1);
+    let slow = slow.is_idle(true).connect().unwrap();
+    let waits = {
+        let (quota, cancel) = (slow.clone(), cancel.clone());
+        spawn(move || quota.acquire(&cancel).map(drop))
+    };
+    let is_in_line = || match SharedQuota::builder(redis.url(), "slow").status().unwrap() {
+        SharedStatus::Known(state) => state.processes.iter().any(|process| process.is_waiting),
+        _ => false,
+    };
+    until("it is known that it waits", is_in_line);
+    assert!(!slow.waits_for_permits());
+    cancel.cancel();
+    waits.wait().unwrap_err();
+}
+
 #[test]
 fn a_quota_that_is_new_says_that_it_waits_and_for_how_long() {
     let Some(redis) = Redis::start() else { return };

@@ -10,6 +10,8 @@ const SILENT: Duration = Duration::from_millis(50);
 pub(crate) struct Elsewhere {
     /// Requests that wait for their token, or their permit.
     pub(crate) waiting: usize,
+    /// A permit is what they wait for: others hold them.
+    pub(crate) lacks_permits: bool,
     /// What holds all of them up.
     pub(crate) wait: Option<Wait>,
 }
@@ -26,6 +28,8 @@ pub(crate) struct Counts {
     pub(crate) in_flight: usize,
     /// Requests that wait for their token.
     pub(crate) waiting: usize,
+    /// They have no place in flight: processes that share it hold them.
+    pub(crate) lacks_permits: bool,
     /// Ids that wait for their next try.
     pub(crate) to_retry: usize,
     /// What is left of a pause that the server has asked for.
@@ -55,6 +59,8 @@ pub(crate) enum Wait {
     Quota,
     /// The server, which works on as many requests as may be in flight.
     Slots,
+    /// Other processes, which have all places in flight that this one has not.
+    Others,
     /// Whoever writes the input.
     Input,
     /// The moment at which a failed id is tried again.
@@ -74,6 +80,7 @@ impl Wait {
             Some(left) => Some(Wait::Pause(left)),
             None if counts.held_up.is_some() => counts.held_up,
             None if counts.is_output_full => Some(Wait::Reader),
+            None if waiting > 0 && counts.lacks_permits => Some(Wait::Others),
             None if waiting > 0 => Some(Wait::Quota),
             None if in_flight >= slots => Some(Wait::Slots),
             None if is_silent => Some(Wait::Input),
@@ -101,6 +108,8 @@ mod tests {
             (Counts::default(), None),
             (busy, Some(Wait::Slots)),
             (Counts { in_flight: 2, waiting: 6, ..busy }, Some(Wait::Quota)),
+            (Counts { waiting: 1, lacks_permits: true, ..busy }, Some(Wait::Others)),
+            (Counts { waiting: 0, lacks_permits: true, ..busy }, Some(Wait::Slots)),
             (Counts { held_up: Some(Wait::Redis), waiting: 1, ..busy }, Some(Wait::Redis)),
             (Counts { waiting: 1, is_output_full: true, ..busy }, Some(Wait::Reader)),
             (Counts { paused: Some(pause), is_output_full: true, ..busy }, Some(Wait::Pause(pause))),

@@ -71,6 +71,7 @@ impl View {
         let left = match wait {
             // How long they take, nobody knows.
             Some(Wait::Reader | Wait::Answers) => None,
+            Some(Wait::Others) if counts.in_flight == 0 || counts.done == 0 => None,
             _ => self.pace.left(counts),
         };
         let failed = format!("{} failed", counts.failed);
@@ -91,7 +92,7 @@ impl View {
 
     fn wait(&mut self, counts: &Counts, now: Instant) -> Option<Wait> {
         let wait = Wait::of(counts, self.extent.max_in_flight, self.extent.total);
-        if let Some(wait @ (Wait::Quota | Wait::Slots | Wait::Input)) = wait {
+        if let Some(wait @ (Wait::Quota | Wait::Slots | Wait::Others | Wait::Input)) = wait {
             self.held = Some((wait, now));
         }
         match (wait, self.held) {
@@ -117,6 +118,7 @@ fn told(wait: Wait) -> String {
         Wait::Reader => "waiting for reader".to_owned(),
         Wait::Quota => "waiting for quota".to_owned(),
         Wait::Slots => "waiting for slots".to_owned(),
+        Wait::Others => "waiting for slots held by others".to_owned(),
         Wait::Input => "waiting for input".to_owned(),
         Wait::Retry => "waiting for retry".to_owned(),
         Wait::Answers => "waiting for answers".to_owned(),
@@ -252,6 +254,21 @@ mod tests {
             [(reader, "59/60 waiting for reader"), (answers, "59/60 waiting for answers")]
         {
             assert_eq!(view.bar(&counts, 30, start + Duration::from_secs(6)), expected);
+        }
+    }
+
+    #[test]
+    fn who_waits_for_slots_of_others_is_promised_no_time_before_it_has_a_pace_of_its_own() {
+        let (mut view, start) = view(Some(12), tenth());
+        let none = Counts { waiting: 8, lacks_permits: true, ..Counts::default() };
+        let some = Counts { done: 6, requests: 6, in_flight: 2, waiting: 6, ..none };
+        for (counts, expected) in [
+            (none, "0/12 waiting for slots held by others"),
+            (Counts { in_flight: 2, ..none }, "0/12 waiting for slots held by others"),
+            (some, "6/12 2s left, waiting for slots held by others"),
+            (Counts { in_flight: 0, ..some }, "6/12 waiting for slots held by others"),
+        ] {
+            assert_eq!(view.bar(&counts, 49, start + Duration::from_secs(2)), expected);
         }
     }
 

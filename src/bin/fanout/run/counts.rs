@@ -31,6 +31,7 @@ pub(super) fn counts(
             requests: traffic.at_the_end(now).requests,
             in_flight: on_the_wire(&client).saturating_sub(elsewhere.waiting),
             waiting: client.limiter().waiting().saturating_add(elsewhere.waiting),
+            lacks_permits: elsewhere.lacks_permits,
             to_retry: client.awaiting_retry(),
             paused: client.limiter().paused_until().map(|end| end.saturating_duration_since(now)),
             held_up: elsewhere.wait,
