@@ -105,11 +105,11 @@ pub(crate) struct Watch(Option<(Sender<()>, JoinHandle<()>)>);
 impl Joined {
     /// What the progress shows of it.
     pub(crate) fn looker(&self) -> Arc<LookElsewhere> {
-        let quota = self.quota.clone();
+        let (quota, redis_wait) = (self.quota.clone(), self.redis_wait);
         Arc::new(move || Elsewhere {
             waiting: quota.waiting(),
             lacks_permits: quota.waits_for_permits(),
-            wait: quota.held_up().map(wait_of),
+            wait: quota.held_up().map(|held_up| wait_of(&held_up, redis_wait)),
         })
     }
 
@@ -173,11 +173,12 @@ impl Drop for Watch {
     }
 }
 
-fn wait_of(held_up: HeldUp) -> Wait {
+fn wait_of(held_up: &HeldUp, redis_wait: Duration) -> Wait {
     match held_up {
         HeldUp::Unknown(until) => Wait::NewQuota(until.saturating_duration_since(Instant::now())),
         HeldUp::Paused(until, _) => Wait::Pause(until.saturating_duration_since(Instant::now())),
-        _ => Wait::Redis,
+        HeldUp::Unreachable(since, _) => Wait::Redis(redis_wait.saturating_sub(since.elapsed())),
+        _ => Wait::Redis(Duration::ZERO),
     }
 }
 

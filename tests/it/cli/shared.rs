@@ -118,7 +118,7 @@ fn a_password_that_is_missing_is_asked_for_at_once() {
 
 #[test]
 fn a_redis_that_goes_away_ends_the_run_and_so_it_does_with_keep_going() {
-    for more in [&[][..], &["--keep-going", "-v"]] {
+    for more in [&[][..], &["--keep-going", "-v", "--progress", "always"]] {
         let Some(redis) = Redis::start() else { return };
         drop(handle(&redis));
         let (api, place) = (Api::new(), redis.url());
@@ -137,6 +137,12 @@ fn a_redis_that_goes_away_ends_the_run_and_so_it_does_with_keep_going() {
         assert!(done.stderr.contains(", 0 failed"), "{}", done.stderr);
         // That line is enough for who has not asked for more.
         assert_eq!(done.stderr.contains("quota out of reach"), more.contains(&"-v"), "{}", done.stderr);
+        let shown = |line: &str| {
+            line.split_once("waiting for Redis, ").is_some_and(|(before, left)| {
+                !before.contains(" left, ") && ["3s", "2s", "1s"].iter().any(|most| left.starts_with(most))
+            })
+        };
+        assert_eq!(done.stderr.lines().any(shown), more.contains(&"always"), "{}", done.stderr);
         // The first one was taken from the list above.
         assert_eq!(done.records().len(), api.ids_so_far().len() + 1);
     }

@@ -47,9 +47,9 @@ pub(crate) struct Counts {
 pub(crate) enum Wait {
     /// The end of a pause that the server has asked for.
     Pause(Duration),
-    /// Redis, without which nothing is sent.
+    /// Redis, without which nothing is sent, and for which it waits no longer than this.
     #[cfg_attr(not(feature = "redis"), allow(dead_code))]
-    Redis,
+    Redis(Duration),
     /// The end of what may be under way by a shared quota that is new, or was lost.
     #[cfg_attr(not(feature = "redis"), allow(dead_code))]
     NewQuota(Duration),
@@ -110,7 +110,7 @@ mod tests {
             (Counts { in_flight: 2, waiting: 6, ..busy }, Some(Wait::Quota)),
             (Counts { waiting: 1, lacks_permits: true, ..busy }, Some(Wait::Others)),
             (Counts { waiting: 0, lacks_permits: true, ..busy }, Some(Wait::Slots)),
-            (Counts { held_up: Some(Wait::Redis), waiting: 1, ..busy }, Some(Wait::Redis)),
+            (Counts { held_up: Some(Wait::Redis(pause)), waiting: 1, ..busy }, Some(Wait::Redis(pause))),
             (Counts { waiting: 1, is_output_full: true, ..busy }, Some(Wait::Reader)),
             (Counts { paused: Some(pause), is_output_full: true, ..busy }, Some(Wait::Pause(pause))),
             (silent(49), Some(Wait::Answers)),

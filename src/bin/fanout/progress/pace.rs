@@ -20,7 +20,7 @@ pub(crate) struct Pace {
     limits: Limits,
     started: Instant,
     looked: Instant,
-    /// How long it has been running without the pauses.
+    /// How long it has been running without the pauses, and without what else held it up.
     active: Duration,
     pauses: Pauses,
     recent: Window,
@@ -52,9 +52,9 @@ impl Pace {
     /// Takes note of what is so `now`.
     pub(crate) fn look(&mut self, counts: &Counts, now: Instant) {
         let passed = now.saturating_duration_since(self.looked);
-        match counts.paused {
-            Some(_) => self.pauses.lasts(passed),
-            None => {
+        match counts.paused.is_some() || counts.held_up.is_some() {
+            true => self.pauses.lasts(passed),
+            false => {
                 self.pauses.is_over();
                 self.active += passed;
                 self.lasting.add(self.active, counts.done);
@@ -100,7 +100,7 @@ impl Pace {
     }
 }
 
-/// The pauses that a server has asked for.
+/// The pauses that a server has asked for, and the times in which a shared quota granted nothing.
 #[derive(Default)]
 struct Pauses {
     under_way: Duration,
@@ -239,6 +239,25 @@ mod tests {
         }
         assert_eq!(pace.left(&counts), Some(Duration::from_secs(4 + 4)));
         assert!(pace.per_second() < 0.1);
+    }
+
+    #[test]
+    fn what_holds_up_a_shared_quota_counts_as_a_pause() {
+        let start = Instant::now();
+        let mut pace = Pace::new(Some(60), tenth(), start);
+        let mut counts = Counts { done: 40, ..Counts::default() };
+        pace.look(&counts, start + Duration::from_secs(8));
+        // Redis is away for 7 s, and then knows nothing of the quota for 30 s, of which 10 s are over.
+        for second in 9..=25 {
+            let left = Duration::from_secs(45_u64.saturating_sub(second));
+            let held_up = if second < 16 { Wait::Redis(left) } else { Wait::NewQuota(left) };
+            counts.held_up = Some(held_up);
+            pace.look(&counts, start + Duration::from_secs(second));
+        }
+        assert_eq!(pace.left(&counts), Some(Duration::from_secs(20 + 4)));
+        counts.held_up = None;
+        pace.look(&counts, start + Duration::from_secs(26));
+        assert_eq!(pace.left(&counts), Some(Duration::from_secs(5)), "40 in 9 s");
     }
 
     #[test]

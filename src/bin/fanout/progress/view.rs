@@ -70,7 +70,7 @@ impl View {
         let wait = self.wait(counts, now);
         let left = match wait {
             // How long they take, nobody knows.
-            Some(Wait::Reader | Wait::Answers) => None,
+            Some(Wait::Reader | Wait::Answers | Wait::Redis(_)) => None,
             Some(Wait::Others) if counts.in_flight == 0 || counts.done == 0 => None,
             _ => self.pace.left(counts),
         };
@@ -114,7 +114,10 @@ fn told(wait: Wait) -> String {
         Wait::NewQuota(left) => {
             format!("waiting for new quota, {}", duration::shown(whole_seconds(left)))
         }
-        Wait::Redis => "waiting for Redis".to_owned(),
+        Wait::Redis(Duration::ZERO) => "waiting for Redis".to_owned(),
+        Wait::Redis(most) => {
+            format!("waiting for Redis, {} at most", duration::shown(whole_seconds(most)))
+        }
         Wait::Reader => "waiting for reader".to_owned(),
         Wait::Quota => "waiting for quota".to_owned(),
         Wait::Slots => "waiting for slots".to_owned(),
@@ -250,10 +253,17 @@ mod tests {
         let (mut view, start) = view(Some(60), tenth());
         let reader = Counts { done: 59, is_output_full: true, ..Counts::default() };
         let answers = Counts { done: 59, in_flight: 1, ..Counts::default() };
-        for (counts, expected) in
-            [(reader, "59/60 waiting for reader"), (answers, "59/60 waiting for answers")]
-        {
-            assert_eq!(view.bar(&counts, 30, start + Duration::from_secs(6)), expected);
+        let redis = |millis| {
+            let held_up = Some(Wait::Redis(Duration::from_millis(millis)));
+            Counts { done: 30, waiting: 8, held_up, ..Counts::default() }
+        };
+        for (counts, expected) in [
+            (reader, "59/60 waiting for reader"),
+            (answers, "59/60 waiting for answers"),
+            (redis(7_001), "30/60 waiting for Redis, 8s at most"),
+            (redis(0), "30/60 waiting for Redis"),
+        ] {
+            assert_eq!(view.bar(&counts, 35, start + Duration::from_secs(6)), expected);
         }
     }
 
