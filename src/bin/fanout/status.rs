@@ -1,8 +1,9 @@
 //! `fanout status`: a shared quota as it is at this moment, for people or as JSON.
 
 use std::fmt::Write;
+use std::time::Duration;
 
-use fanout::{HoldUp, SharedProcess, SharedState, SharedStatus};
+use fanout::{HoldUp, Limit, SharedProcess, SharedStatus};
 use serde_json::{Value, json};
 
 use crate::cli::StatusArgs;
@@ -46,9 +47,12 @@ fn peoples(place: &QuotaPlace, status: &SharedStatus) -> String {
         return text;
     };
     for (limit, tokens) in &state.limits {
-        let tokens =
-            if limit.parts().0.is_unlimited() { String::new() } else { format!(": {tokens} tokens left") };
-        add("limit", format!("{limit}{tokens}"));
+        if !limit.parts().0.is_unlimited() {
+            add("limit", format!("{limit}: {tokens} tokens left"));
+        }
+    }
+    if state.limits.iter().all(|(limit, _)| limit.parts().0.is_unlimited()) {
+        add("limit", "unlimited".to_owned());
     }
     match state.max_in_flight {
         Some(most) => add("in flight", format!("{} of {most}", state.in_flight)),
@@ -74,41 +78,44 @@ fn peoples(place: &QuotaPlace, status: &SharedStatus) -> String {
     text
 }
 
+/// Every member is always there: null where it is not known.
 fn machines(place: &QuotaPlace, status: &SharedStatus) -> Value {
-    let mut object =
-        json!({ "quota": place.name, "redis": place.redis, "known": *status != SharedStatus::Unknown });
-    if let (SharedStatus::Known(state), Some(object)) = (status, object.as_object_mut()) {
-        let more = of_state(state);
-        object.extend(
-            more.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())),
-        );
-    }
+    let state = match status {
+        SharedStatus::Known(state) => Some(state),
+        _ => None,
+    };
+    json!({
+        "quota": place.name,
+        "redis": place.redis,
+        "known": *status != SharedStatus::Unknown,
+        "limits": state.map(|state| state.limits.iter().map(limit).collect::<Vec<_>>()),
+        "max_in_flight": state.and_then(|state| state.max_in_flight),
+        "in_flight": state.map(|state| state.in_flight),
+        "lease_ms": state.map(|state| figures::millis(state.lease)),
+        "held_up": state.and_then(|state| state.held_up.as_ref()).map(held_up),
+        "processes": state.map(|state| state.processes.iter().map(process).collect::<Vec<_>>()),
+    })
+}
+
+fn limit((limit, tokens): &(Limit, u32)) -> Value {
+    let mut object = figures::limit((&limit.to_string(), *limit));
+    object["tokens_left"] = json!(tokens);
     object
 }
 
-fn of_state(state: &SharedState) -> Value {
-    let limit = |(limit, tokens): (fanout::Limit, _)| {
-        let mut object = figures::limit((&limit.to_string(), limit));
-        object["tokens_left"] = json!(tokens);
-        object
+fn held_up((left, why): &(Duration, HoldUp)) -> Value {
+    let (why, words) = match why {
+        HoldUp::Pause(words) => ("pause", Some(words)),
+        _ => ("unknown", None),
     };
+    json!({ "why": why, "words": words, "left_ms": figures::millis(*left) })
+}
+
+fn process(process: &SharedProcess) -> Value {
     json!({
-        "limits": state.limits.iter().copied().map(limit).collect::<Vec<_>>(),
-        "max_in_flight": state.max_in_flight,
-        "in_flight": state.in_flight,
-        "lease_ms": figures::millis(state.lease),
-        "held_up": state.held_up.as_ref().map(|(left, why)| {
-            let (why, words) = match why {
-                HoldUp::Pause(words) => ("pause", Some(words)),
-                _ => ("unknown", None),
-            };
-            json!({ "why": why, "words": words, "left_ms": figures::millis(*left) })
-        }),
-        "processes": state.processes.iter().map(|process| json!({
-            "name": process.name,
-            "in_flight": process.in_flight,
-            "waiting": process.is_waiting,
-            "heard_ms_ago": figures::millis(process.heard),
-        })).collect::<Vec<_>>(),
+        "name": process.name,
+        "in_flight": process.in_flight,
+        "waiting": process.is_waiting,
+        "heard_ms_ago": figures::millis(process.heard),
     })
 }

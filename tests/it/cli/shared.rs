@@ -301,7 +301,8 @@ fn the_status_is_a_text_or_json_and_says_whether_there_is_such_a_quota() {
     };
     assert!(status(&[]).code(1).errors()[0].ends_with(" knows no such quota"));
     let json = |done: &Done| serde_json::from_str::<Value>(&done.stdout).unwrap();
-    assert_eq!(json(status(&["--json"]).code(1))["known"], false);
+    let unknown = json(status(&["--json"]).code(1));
+    assert_eq!(unknown["known"], false);
     let quota = handle(&redis);
     let held = quota.acquire(&CancelToken::new()).unwrap();
     until("it is known that a permit is held", || json(status(&["--json"]).code(0))["in_flight"] == 1);
@@ -320,6 +321,53 @@ fn the_status_is_a_text_or_json_and_says_whether_there_is_such_a_quota() {
     assert!(status(&[]).code(0).stdout.contains("processes   0\n"));
     redis.command("DEL {fanout:key-7}");
     assert!(status(&[]).code(0).stdout.contains("none for some minutes"));
+    let idle = json(status(&["--json"]).code(0));
+    assert_eq!(idle["known"], true);
+    // The members are always the same, and null where nothing is known.
+    let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    for other in [&unknown, &idle] {
+        assert_eq!(names(other), names(&told));
+        let is_told = |name: &&String| ["known", "quota", "redis"].contains(&name.as_str());
+        let rest: Vec<String> = names(other).into_iter().filter(|name| !is_told(&name)).collect();
+        assert!(rest.len() == 6 && rest.iter().all(|name| other[name].is_null()), "{other}");
+    }
+}
+
+/// Of a quota that has all of them: somebody holds a permit in a pause.
+#[test]
+fn the_help_of_the_status_has_every_member_of_its_json() {
+    let Some(redis) = Redis::start() else { return };
+    let quota = handle(&redis);
+    let _held = quota.acquire(&CancelToken::new()).unwrap();
+    quota.pause_until(Instant::now() + Duration::from_secs(600), "retry-after: 600");
+    let place = redis.url();
+    let ask = || {
+        let done =
+            Running::start(&mut fanout(["status", "--redis", &place, "--quota", "key-7", "--json"])).done();
+        serde_json::from_str::<Value>(&done.code(0).stdout).unwrap()
+    };
+    until("it is known that it pauses", || ask()["held_up"]["why"] == "pause");
+    let help = Running::start(&mut fanout(["status", "--help"])).done().stdout;
+    let (_, help) = help.split_once("  --json\n").unwrap();
+    let words: Vec<&str> = help.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
+    let (mut values, mut members) = (vec![ask()], 0);
+    while let Some(value) = values.pop() {
+        for (name, value) in value.as_object().into_iter().flatten() {
+            assert!(words.contains(&name.as_str()), "{name} is not in the help");
+            members += 1;
+            values.push(value.clone());
+        }
+        values.extend(value.as_array().into_iter().flatten().cloned());
+    }
+    assert_eq!(members, 9 + 5 + 3 + 4);
+}
+
+#[test]
+fn a_quota_without_a_rate_is_unlimited() {
+    let Some(redis) = Redis::start() else { return };
+    let _quota = SharedQuota::builder(redis.url(), "key-7").max_in_flight(4).is_idle(true).connect().unwrap();
+    let done = Running::start(&mut fanout(["status", "--redis", &redis.url(), "--quota", "key-7"])).done();
+    assert!(done.code(0).stdout.contains("\nlimit       unlimited\nin flight   0 of 4\n"), "{}", done.stdout);
 }
 
 #[test]

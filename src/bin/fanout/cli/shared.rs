@@ -104,6 +104,11 @@ pub(crate) struct StatusArgs {
     pub(crate) redis_cacert: Option<PathBuf>,
 
     /// Print it for a machine: one JSON object on one line
+    ///
+    /// Its members, all of which are always there: quota, redis, known (false if Redis knows no such quota); limits:
+    /// of each text, rate, per_ms, burst, tokens_left; max_in_flight, in_flight, lease_ms; held_up: null, or why
+    /// (pause, unknown), words (of the API, with a pause), left_ms; processes: of each name, in_flight, waiting,
+    /// heard_ms_ago. From limits on all are null if the quota is not known, or nobody has used it for some minutes.
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 
