@@ -174,6 +174,15 @@ fn without_redis_nothing_is_sent_and_nothing_is_emptied() {
     // A plan asks nobody.
     let done = get(args(&place, &["--ids", "1", "--dry-run", &api.url]));
     assert!(done.code(0).stdout.contains("\nshared    as key-7 in redis://127.0.0.1:"), "{}", done.stdout);
+    let first = "if it knows no such quota, nothing is sent for 30s first (--quota-lease)\n";
+    let first = format!(", which was not asked\n{:10}{first}", "");
+    assert!(done.stdout.contains(&first), "{}", done.stdout);
+    for (more, first) in [(&["--quota-lease", "2m"][..], Some("for 2m first")), (&["--quota-idle"], None)] {
+        let more = [&["--ids", "1", "--dry-run", &api.url], more].concat();
+        let told = get(args(&place, &more)).code(0).stdout.clone();
+        assert_eq!(told.contains("if it knows no such quota"), first.is_some(), "{told}");
+        assert!(first.is_none_or(|first| told.contains(first)), "{told}");
+    }
     assert_eq!(api.ids_so_far(), [] as [&str; 0]);
     // It is waited for.
     let redis = {
@@ -434,6 +443,18 @@ fn what_cannot_be_shared_is_refused_before_anybody_is_asked() {
         (
             &["--redis", NOWHERE, "--quota", "k", "--timeout", "31m"],
             "--timeout 31m: longer than --quota can keep permits for (at most 30m)",
+        ),
+        (
+            &["--redis", NOWHERE, "--quota", "k", "--use-by", "0ms"],
+            "--use-by 0ms: it may be from 1ms to 1s, and must be longer than a round trip to Redis",
+        ),
+        (
+            &["--redis", NOWHERE, "--quota", "k", "--redis-wait", "0s"],
+            "--redis-wait 0s: it may be from 1ms to 1d",
+        ),
+        (
+            &["--redis", NOWHERE, "--quota", "k", "--use-by", "5"],
+            "--use-by 5: '5' has no unit (use for instance 5s or 5ms)",
         ),
         #[cfg(not(feature = "redis-tls"))]
         (

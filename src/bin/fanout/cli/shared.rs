@@ -27,7 +27,7 @@ pub(crate) struct SharedArgs {
 
     /// Fail when Redis cannot be asked for DUR
     ///
-    /// Up to a second later, for the last try. Of what had its permit before, all is done.
+    /// From 1ms to 1d; up to a second later, for the last try. Of what had its permit before, all is done.
     ///
     /// [default: 10s]
     #[arg(long, allow_hyphen_values = true, value_name = "DUR")]

@@ -33,10 +33,10 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(1_800);
 const LEASES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3_600);
 
 const REDIS_WAIT: Duration = Duration::from_secs(10);
-const LONGEST_REDIS_WAIT: Duration = Duration::from_secs(86_400);
+const REDIS_WAITS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
 
 const USE_BY: Duration = Duration::from_millis(5);
-const LONGEST_USE_BY: Duration = Duration::from_secs(1);
+const USE_BYS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(1);
 
 /// A quota by its name, with the way to its Redis.
 #[derive(Clone)]
@@ -94,9 +94,19 @@ pub(crate) struct Shared {
     /// So long the permit of a request is kept when its process is not heard of.
     lease: Duration,
     use_by: Duration,
+    is_idle: bool,
 }
 
 impl Shared {
+    /// What a plan tells of it, for which nobody is asked.
+    pub(crate) fn planned(&self) -> Vec<String> {
+        let QuotaPlace { name, redis, .. } = &self.place;
+        let asked = format!("as {name} in {redis}, which was not asked");
+        let lease = duration::shown(self.lease);
+        let first = format!("if it knows no such quota, nothing is sent for {lease} first (--quota-lease)");
+        [asked].into_iter().chain((!self.is_idle).then_some(first)).collect()
+    }
+
     /// What a report tells of it.
     pub(super) fn told(&self) -> [(&'static str, String); 5] {
         [
@@ -117,12 +127,12 @@ pub(super) fn shared(
 ) -> Result<Option<Shared>, UsageError> {
     let shared = &args.shared;
     let redis_wait = optional("redis-wait", shared.redis_wait.as_deref(), |text| {
-        within(text, LONGEST_REDIS_WAIT, "it may be from 1ms to 1d")
+        duration::within(text, REDIS_WAITS, "it may be from 1ms to 1d")
     })?;
     let use_by = optional("use-by", shared.use_by.as_deref(), |text| {
-        within(
+        duration::within(
             text,
-            LONGEST_USE_BY,
+            USE_BYS,
             "it may be from 1ms to 1s, and must be longer than a round trip to Redis",
         )
     })?;
@@ -146,27 +156,18 @@ pub(super) fn shared(
     let use_by = use_by.unwrap_or(USE_BY);
     let builder = builder.use_by(use_by);
     builder.check().map_err(|error| in_our_words(&error, &place))?;
-    Ok(Some(Shared { place, builder, redis_wait, lease, use_by }))
+    Ok(Some(Shared { place, builder, redis_wait, lease, use_by, is_idle: shared.quota_idle }))
 }
 
 /// Whoever cannot renew it must have ended its requests before it is over.
 fn lease(text: &str, timeout: Duration) -> Result<Duration, String> {
-    let lease = duration::parse(text)?;
-    if !LEASES.contains(&lease) {
-        return Err("it may be from 1s to 1h".to_owned());
-    }
+    let lease = duration::within(text, LEASES, "it may be from 1s to 1h")?;
     let least = timeout * 2;
     if lease < least {
         let (least, timeout) = (duration::shown(least), duration::shown(timeout));
         return Err(format!("shorter than twice the --timeout, which is {timeout} (at least {least})"));
     }
     Ok(lease)
-}
-
-fn within(text: &str, most: Duration, right: &str) -> Result<Duration, String> {
-    let time = duration::parse(text)?;
-    let may = Duration::from_millis(1)..=most;
-    if may.contains(&time) { Ok(time) } else { Err(right.to_owned()) }
 }
 
 /// What is said about a quota makes no sense without one.

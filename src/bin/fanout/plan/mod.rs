@@ -58,8 +58,7 @@ pub(crate) fn plan(options: GetOptions, output: &Opening, screen: &Screen) -> Re
     add("time", vec![time::least(survey.total, &limits, max_in_flight)]);
     #[cfg(feature = "redis")]
     if let Some((shared, _)) = &options.shared {
-        let place = &shared.place;
-        add("shared", vec![format!("as {} in {}, which was not asked", place.name, place.redis)]);
+        add("shared", shared.planned());
     }
     add("retries", vec![time::retries(survey.total, &limits, bounds.retries, bounds.retry_budget)]);
     add("deadline", vec![options.deadline.map_or("none".to_owned(), duration::shown)]);

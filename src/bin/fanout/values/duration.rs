@@ -1,5 +1,7 @@
 //! `500ms`, `10s`, `1.5s`, `2m`, `1h30m`.
 
+#[cfg(feature = "redis")]
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{fraction, meant};
@@ -20,7 +22,24 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     strict(text).map_err(|error| meant::or_hint(text, error, meant::units, strict))
 }
 
+/// One of these; else `right` says which it may be, also for none at all.
+#[cfg(feature = "redis")]
+pub(crate) fn within(text: &str, may: RangeInclusive<Duration>, right: &str) -> Result<Duration, String> {
+    match strict_or_none(text) {
+        Ok(span) if may.contains(&span) => Ok(span),
+        Ok(_) => Err(right.to_owned()),
+        Err(_) => parse(text),
+    }
+}
+
 pub(super) fn strict(text: &str) -> Result<Duration, String> {
+    match strict_or_none(text)? {
+        Duration::ZERO => Err("no time at all (use more than 0)".to_owned()),
+        span => Ok(span),
+    }
+}
+
+fn strict_or_none(text: &str) -> Result<Duration, String> {
     let mut rest = text;
     let mut nanos: u64 = 0;
     let mut allowed = &UNITS[..];
@@ -49,10 +68,9 @@ pub(super) fn strict(text: &str) -> Result<Duration, String> {
             .ok_or("longer than 584 years (use less)")?;
         allowed = &allowed[place + 1..];
     }
-    match nanos {
-        0 if text.is_empty() => Err("no span of time (use for instance 500ms, 10s, 2m or 1h30m)".to_owned()),
-        0 => Err("no time at all (use more than 0)".to_owned()),
-        nanos => Ok(Duration::from_nanos(nanos)),
+    match text {
+        "" => Err("no span of time (use for instance 500ms, 10s, 2m or 1h30m)".to_owned()),
+        _ => Ok(Duration::from_nanos(nanos)),
     }
 }
 
