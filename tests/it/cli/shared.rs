@@ -395,8 +395,8 @@ fn what_cannot_be_shared_is_refused_before_anybody_is_asked() {
         ),
         (
             &["--redis", "http://me:secret@h", "--quota", "k"],
-            "--redis: not a URL of Redis (use redis://HOST:6379, or rediss://HOST:6379 for TLS; a password in it \
-             is percent-encoded, or comes from FANOUT_REDIS_PASSWORD)",
+            "--redis: not a URL of Redis (use redis://HOST:6379, or rediss://HOST:6379 for TLS; a password \
+             in it is percent-encoded, or comes from FANOUT_REDIS_PASSWORD)",
         ),
         (
             &["--redis", NOWHERE, "--quota", "two words"],
