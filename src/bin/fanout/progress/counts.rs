@@ -42,6 +42,14 @@ pub(crate) struct Counts {
     pub(crate) input_silent: Option<Duration>,
 }
 
+impl Counts {
+    /// Whether nothing is sent, whatever the run could do.
+    pub(crate) fn stands_still(&self) -> bool {
+        let others_have_all = self.waiting > 0 && self.lacks_permits && self.in_flight == 0;
+        self.paused.is_some() || self.held_up.is_some() || others_have_all
+    }
+}
+
 /// What a run waits for: the one thing that, if it came, would have it go on faster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wait {

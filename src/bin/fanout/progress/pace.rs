@@ -52,7 +52,7 @@ impl Pace {
     /// Takes note of what is so `now`.
     pub(crate) fn look(&mut self, counts: &Counts, now: Instant) {
         let passed = now.saturating_duration_since(self.looked);
-        match counts.paused.is_some() || counts.held_up.is_some() {
+        match counts.stands_still() {
             true => self.pauses.lasts(passed),
             false => {
                 self.pauses.is_over();
@@ -100,7 +100,7 @@ impl Pace {
     }
 }
 
-/// The pauses that a server has asked for, and the times in which a shared quota granted nothing.
+/// The pauses that a server has asked for, and the times in which a shared quota grants nothing to this process.
 #[derive(Default)]
 struct Pauses {
     under_way: Duration,
@@ -258,6 +258,17 @@ mod tests {
         counts.held_up = None;
         pace.look(&counts, start + Duration::from_secs(26));
         assert_eq!(pace.left(&counts), Some(Duration::from_secs(5)), "40 in 9 s");
+    }
+
+    #[test]
+    fn the_time_in_which_others_have_all_slots_does_not_slow_what_comes_after_it() {
+        let start = Instant::now();
+        let mut pace = Pace::new(Some(12), Limits::new([]), start);
+        let waits = Counts { waiting: 6, lacks_permits: true, ..Counts::default() };
+        pace.look(&waits, start + Duration::from_secs(30));
+        let counts = Counts { done: 6, in_flight: 6, ..Counts::default() };
+        pace.look(&counts, start + Duration::from_secs(33));
+        assert_eq!(pace.left(&counts), Some(Duration::from_secs(3)));
     }
 
     #[test]

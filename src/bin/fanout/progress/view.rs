@@ -272,13 +272,13 @@ mod tests {
         let (mut view, start) = view(Some(12), tenth());
         let none = Counts { waiting: 8, lacks_permits: true, ..Counts::default() };
         let some = Counts { done: 6, requests: 6, in_flight: 2, waiting: 6, ..none };
-        for (counts, expected) in [
-            (none, "0/12 waiting for slots held by others"),
-            (Counts { in_flight: 2, ..none }, "0/12 waiting for slots held by others"),
-            (some, "6/12 2s left, waiting for slots held by others"),
-            (Counts { in_flight: 0, ..some }, "6/12 waiting for slots held by others"),
+        for (second, counts, expected) in [
+            (1, none, "0/12 waiting for slots held by others"),
+            (2, Counts { in_flight: 2, ..none }, "0/12 waiting for slots held by others"),
+            (4, some, "6/12 3s left, waiting for slots held by others"),
+            (5, Counts { in_flight: 0, ..some }, "6/12 waiting for slots held by others"),
         ] {
-            assert_eq!(view.bar(&counts, 49, start + Duration::from_secs(2)), expected);
+            assert_eq!(view.bar(&counts, 49, start + Duration::from_secs(second)), expected);
         }
     }
 
