@@ -123,17 +123,9 @@ impl Keeper {
     /// The first call of all, on the caller's thread: so that what is wrong is known before anything begins.
     pub(super) fn introduce(&mut self) -> Result<(), SharedError> {
         for _ in 0..MOST_TRIES {
-            let task = Task {
-                asked_at: Instant::now(),
-                wants: Vec::new(),
-                held: 0,
-                untold: None,
-                pause: None,
-                failure: None,
-                settled: Settled::default(),
-                end: false,
-                permits_lost: 0,
-            };
+            // Nobody has wanted anything yet.
+            let line = self.line.clone();
+            let task = self.task(&mut line.lock(), Instant::now());
             let answer = self.ask(&task)?;
             let is_done = matches!(answer, Answer::Taken(_));
             self.take_in(&task, answer)?;
