@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use fanout::{Error, ErrorKind, GaveUp, Sent};
 
+pub(crate) const IS_IT_RUNNING: &str = "is the server running, and the port right?";
+pub(crate) const WANTS_A_PASSWORD: &str = "redis://:PASSWORD@HOST:6379, or FANOUT_REDIS_PASSWORD";
+
 const MAX_WAIT: &str = "--max-wait sets how long";
 const TRY_AGAIN: &str = "--retries would try it again";
 const WAIT_AND_TRY_AGAIN: &str = "--retries with a longer --max-wait would try it again";
@@ -119,10 +122,10 @@ fn about_status(status: u16, has_credentials: bool) -> Option<&'static str> {
 fn known(text: &str) -> Option<&'static str> {
     const WHO: &str = "the proxy's URL can name a user and a password: http://USER:PASSWORD@HOST:PORT";
     const HINTS: [(&str, &str); 14] = [
-        ("Connection refused", "is the server running, and the port right?"),
+        ("Connection refused", IS_IT_RUNNING),
         ("Network is unreachable", "is this machine online?"),
         ("No route to host", "is the server running, and this machine online?"),
-        ("it wants a password", "redis://:PASSWORD@HOST:6379, or FANOUT_REDIS_PASSWORD"),
+        ("it wants a password", WANTS_A_PASSWORD),
         ("and a grant may be used for", "--use-by sets how long, for all"),
         ("Too many open files", "use a lower --max-in-flight, or raise ulimit -n"),
         ("UnknownIssuer", "the system's certificates are not used: name your CA's with --cacert"),

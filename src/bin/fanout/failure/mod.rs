@@ -17,6 +17,8 @@ use crate::values::url::without_userinfo;
 use hint::Asked;
 
 pub(crate) use first::FirstFailure;
+#[cfg(feature = "redis")]
+pub(crate) use hint::{IS_IT_RUNNING, WANTS_A_PASSWORD};
 
 /// So many characters of an id, or of a header of the server's, are shown.
 const SHOWN: usize = 64;

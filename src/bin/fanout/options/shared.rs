@@ -13,6 +13,7 @@ use crate::cli::{GetArgs, SharedArgs, StatusArgs};
 use crate::exit::UsageError;
 #[cfg(feature = "redis-tls")]
 use crate::exit::reason;
+use crate::failure::{IS_IT_RUNNING, WANTS_A_PASSWORD};
 use crate::limits::Limits;
 use crate::values::duration;
 
@@ -20,8 +21,6 @@ use super::value::{optional, value};
 
 /// The variable with Redis's password.
 const PASSWORD: &str = "FANOUT_REDIS_PASSWORD";
-
-const WANTS_A_PASSWORD: &str = "redis://:PASSWORD@HOST:6379, or FANOUT_REDIS_PASSWORD";
 
 /// Keeps a request's permit when its process is not heard of; longer where a request may take longer than half of it.
 const LEASE: Duration = Duration::from_secs(30);
@@ -66,7 +65,7 @@ impl QuotaPlace {
         } else if says("no Redis") || says("unexpected end of file") {
             Some("is this the port of Redis?")
         } else if says("Connection refused") {
-            Some("is the server running, and the port right?")
+            Some(IS_IT_RUNNING)
         } else if says("has other limits") && leases_differ(&text) {
             Some("the lease is --quota-lease, or twice the --timeout; use the same everywhere")
         } else if says("has other limits") {
