@@ -64,17 +64,23 @@ fn limit(redis: &Redis) -> (Limit, u32) {
     }
 }
 
-#[test]
-fn a_permit_that_nobody_was_left_to_take_is_another_ones() {
-    let Some(redis) = Redis::start() else { return };
-    let ferry = Ferry::to(&redis);
-    let [one, other] = two(&redis, &ferry, one_permit);
+/// The first has asked for the only permit, and has given up while the answer was on its way.
+fn given_up_on_the_way(redis: &Redis) -> (Ferry, [SharedQuota; 2]) {
+    let ferry = Ferry::to(redis);
+    let quotas = two(redis, &ferry, one_permit);
     ferry.hold(Way::Back);
     let cancel = CancelToken::new();
-    let waits = wanting(&one, &cancel);
+    let waits = wanting(&quotas[0], &cancel);
     until("the answer is on its way", || ferry.is_holding());
     cancel.cancel();
     waits.wait().unwrap_err();
+    (ferry, quotas)
+}
+
+#[test]
+fn a_permit_that_nobody_was_left_to_take_is_another_ones() {
+    let Some(redis) = Redis::start() else { return };
+    let (ferry, [_one, other]) = given_up_on_the_way(&redis);
     ferry.release();
     gets_one(&other);
 }
@@ -82,14 +88,7 @@ fn a_permit_that_nobody_was_left_to_take_is_another_ones() {
 #[test]
 fn a_permit_whose_grant_was_lost_is_another_ones_though_nobody_waits_any_more() {
     let Some(redis) = Redis::start() else { return };
-    let ferry = Ferry::to(&redis);
-    let [one, other] = two(&redis, &ferry, one_permit);
-    ferry.hold(Way::Back);
-    let cancel = CancelToken::new();
-    let waits = wanting(&one, &cancel);
-    until("the answer is on its way", || ferry.is_holding());
-    cancel.cancel();
-    waits.wait().unwrap_err();
+    let (ferry, [_one, other]) = given_up_on_the_way(&redis);
     ferry.lose();
     gets_one(&other);
 }
